@@ -1,0 +1,67 @@
+"""Runs the benchmarks and keeps their figures.
+
+    python benchmarks/run.py [--only NAME[,NAME]] [--list]
+
+Each benchmark is a file beside this one with a function `run() -> results`; its figures go to `results/GROUP.jsonl` (all of today's
+benchmarks belong to the group "scan", and `--only scan` runs them all).
+One that lacks something says what, and the others run. Exit: 0 all ran and all claims hold, 1 a claim fails, 2 one could not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+
+import results
+from kit import Missing
+
+# Rough minutes on 2 cores, so that nobody starts one by accident.
+BENCHMARKS = {
+    "speed": (90, "time and memory of whole processes, beside other tools"),
+    "cells": (15, "wrong cells found in tables with a clean twin, and false alarms on the twin"),
+    "lots": (30, "faults noticed in new lots that have a past, and false alarms on fault-free lots"),
+    "hostile": (15, "damaged, lying and malicious inputs: never a hang, a crash or an execution"),
+}
+# What is measured together; the figures of a group are kept in one file.
+GROUPS = {"scan": ("cells", "lots", "hostile", "speed")}
+GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--only", default="", help=f"some of {', '.join([*BENCHMARKS, *GROUPS])}, joined by commas")
+    parser.add_argument("--list", action="store_true", help="say what there is")
+    asked = parser.parse_args(arguments)
+    if asked.list:
+        for name, (minutes, what) in BENCHMARKS.items():
+            print(f"{name:<10} about {minutes:>3} min   {what}")
+        return 0
+    names = [one for word in asked.only.split(",") if word for one in GROUPS.get(word, (word,))] or list(BENCHMARKS)
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"there is no benchmark {unknown[0]!r}; there are {', '.join([*BENCHMARKS, *GROUPS])}", file=sys.stderr)
+        return 2
+    worst = 0
+    for name in names:
+        start = time.perf_counter()
+        print(f"== {name}: {BENCHMARKS[name][1]}", flush=True)
+        try:
+            measured = importlib.import_module(name).run()
+        except Missing as lack:
+            print(f"   {name} did not run: {lack}", file=sys.stderr)
+            worst = 2
+            continue
+        path = results.write(GROUP_OF[name], name, measured)
+        failing = [one for one in measured if one.holds is False]
+        for one in measured:
+            mark = {True: "holds", False: "FAILS", None: ""}[one.holds]
+            print(f"   {mark:<6}{one.row}: {one.figure}" + (f"   (target {one.target})" if one.target else ""))
+        print(f"   {path.name}: {len(measured)} figures, {len(failing)} claims fail, {time.perf_counter() - start:.0f} s")
+        worst = max(worst, 1 if failing else 0)
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())

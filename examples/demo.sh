@@ -1,0 +1,32 @@
+#!/bin/sh
+# `make demo`: judges two real deliveries against their own past and leaves a report and a list of bad cells in demo/.
+set -eu
+cd "$(dirname "$0")/.."
+mkdir -p demo
+
+step() { printf '\n\033[1m%s\033[0m\n' "$1"; }
+# `assay` exits with 1 when it found something, which is the point here; anything above is a failure.
+judged() { "$@" || [ $? -eq 1 ] || exit 2; }
+# The report without the list of columns, which the first one has shown.
+in_short() { judged "$@" > demo/last.txt; sed '/^Columns$/,$d' demo/last.txt; rm demo/last.txt; }
+
+step "1  One week of bike rentals, with faults we hid in it, against the 16 weeks before"
+echo   "   \$ assay scan examples/data/bikes/2012-07-09.csv --past examples/data/bikes/past --html demo/report.html --cells demo/bad.csv"
+judged assay scan examples/data/bikes/2012-07-09.csv --past examples/data/bikes/past --html demo/report.html --cells demo/bad.csv
+
+step "   What we hid, and what was found of it"
+judged assay scan examples/data/bikes/2012-07-09.csv --past examples/data/bikes/past --json > demo/report.json
+python examples/compare.py demo/report.json demo/bad.csv examples/data/bikes/truth.csv
+
+step "2  The same week as it really was: nothing should be held against it"
+echo   "   \$ assay scan examples/data/bikes/clean/2012-07-09.csv --past examples/data/bikes/past"
+in_short assay scan examples/data/bikes/clean/2012-07-09.csv --past examples/data/bikes/past
+
+step "3  A public health bulletin on the day its publisher added six columns, untouched"
+echo   "   \$ assay scan examples/data/covid-italy/2021-01-15.csv --past examples/data/covid-italy/past"
+in_short assay scan examples/data/covid-italy/2021-01-15.csv --past examples/data/covid-italy/past
+
+step "Done"
+echo "   report, to open in a browser    $(pwd)/demo/report.html"
+echo "   every cell held to be wrong     $(pwd)/demo/bad.csv  ($(($(wc -l < demo/bad.csv) - 1)) cells)"
+echo "   next, on a file of your own     .venv/bin/assay scan YOUR_FILE"

@@ -1,0 +1,30 @@
+"""Assayline: the quality gate and delivery line for machine-learning systems.
+
+    import assayline
+    report = assayline.scan("orders.csv")      # or a pandas, Polars, PyArrow, DuckDB frame
+    report.verdict, report.findings, report.cells(), report.split(frame)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from .core import Cell, Finding, Report, Verdict
+    from .errors import AssaylineError
+    from .scanning import scan
+
+__all__ = ["AssaylineError", "Cell", "Finding", "Report", "Verdict", "__version__", "scan"]
+
+_HOMES = {"Cell": "core", "Finding": "core", "Report": "core", "Verdict": "core", "AssaylineError": "errors", "scan": "scanning"}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use, so that `assay --help` and `import assayline` cost nothing.
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module 'assayline' has no attribute {name!r}")

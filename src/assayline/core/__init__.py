@@ -1,0 +1,18 @@
+"""The vocabulary: nine nouns as frozen values, on the standard library alone."""
+
+from .catalogue import CATALOGUE
+from .finding import Cell, Finding, Locator
+from .ledger import Entry, Ledger
+from .line import Line, Step
+from .lot import Lot
+from .profile import TABLE, Past, Place, Profile, State, merged
+from .report import ColumnFacts, InputFacts, Report, finding_as_json, report_from_json, rounded
+from .rollout import Rollout
+from .rule import Rule
+from .verdict import Verdict
+
+__all__ = [
+    "CATALOGUE", "TABLE", "Cell", "ColumnFacts", "Entry", "Finding", "InputFacts", "Ledger", "Line", "Locator", "Lot",
+    "Past", "Place", "Profile", "Report", "Rollout", "Rule", "State", "Step", "Verdict", "finding_as_json", "merged",
+    "report_from_json", "rounded",
+]

@@ -1,0 +1,395 @@
+"""Today's lot beside its past, column by column: what every detector of the history layer looks at.
+
+Exact states (rows, missing cells, row sketches) come from the profiles; the rest is computed on their row samples,
+which are the whole table while lots are small. Each view is computed on first use and kept.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from assayline.core import Past, Profile, State
+from assayline.measures import MISSING_WORDS, Characters, Clock, Counts, Moments, Plan, Rows, Sample, Shapes, stacked
+from assayline.measures.block import Column
+from assayline.measures.plan import ColumnPlan
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+RECENT_LOTS = 60  # older lots say little more about today; two months of daily lots
+CELLS = 1_200_000  # cells of the past looked at in detail: about 0.2 s of work
+ROWS_OF_A_LOT = (100, 2_000)  # fewest and most rows of a past lot in detail
+ROWS_TODAY = 20_000  # rows of today in detail: a share is known to ±0.7 %
+FEW_GROUPS = 40  # a column of more different values is no segment
+LEAST_OF_KIND = 0.6  # share of the past lots that must have a column before its absence or presence says something
+SEGMENT_TESTS = 400  # pairs of a group and a measure that are tried
+MANY_CODES = 5_000  # different values of a column beyond which counting each of them per lot is pointless
+
+
+class View:
+    """One column today and in the past.
+
+    Args:
+        name: its name.
+        plan: how the past read it.
+        whole: the plan of the table.
+        now, past: the cells as they arrived (today, and all past lots below each other).
+        lot: number of the lot of each past row.
+        lots: number of past lots.
+        empty_words: words the table is known to write for an empty cell.
+    """
+
+    def __init__(self, name: str, plan: ColumnPlan, whole: Plan, now: pl.Series, past: pl.Series, lot: Ints, lots: int,
+                 empty_words: frozenset[str] = frozenset()) -> None:  # fmt: skip
+        self.name, self.plan, self.lot, self.lots = name, plan, lot, lots
+        if now.dtype != past.dtype and now.dtype.is_numeric() and past.dtype.is_numeric():
+            now, past = now.cast(pl.Float64), past.cast(pl.Float64)
+        self._now, self._past, self._whole, self._empty_words = now, past, whole, empty_words
+
+    @property
+    def kind(self) -> str:
+        """What the past takes it for: "number", "time", "text", "boolean", ..."""
+        return self.plan.kind
+
+    @cached_property
+    def now_text(self) -> pl.Series:
+        """Today's cells as text; null where nothing stands."""
+        return _texts(self._now, self._empty_words)
+
+    @cached_property
+    def past_text(self) -> pl.Series:
+        """The cells of the past as text; null where nothing stands."""
+        return _texts(self._past, self._empty_words)
+
+    @cached_property
+    def now_missing(self) -> npt.NDArray[np.bool_]:
+        return self.now_text.is_null().to_numpy()
+
+    @cached_property
+    def past_missing(self) -> npt.NDArray[np.bool_]:
+        return self.past_text.is_null().to_numpy()
+
+    def _numbers(self, series: pl.Series) -> Floats:
+        if self.kind not in ("number", "time"):
+            return np.full(series.len(), np.nan)
+        typed = Column(series, self.plan, 0, self._whole).typed
+        if self.kind == "time":
+            typed = typed.to_physical()
+        values = typed.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy().copy()
+        values[~np.isfinite(values)] = np.nan
+        return values
+
+    @cached_property
+    def now(self) -> Floats:
+        """Today's cells as numbers (microseconds since 1970 for times); NaN where they do not read so."""
+        return self._numbers(self._now)
+
+    @cached_property
+    def past(self) -> Floats:
+        """The cells of the past as numbers."""
+        return self._numbers(self._past)
+
+    @cached_property
+    def now_unreadable(self) -> npt.NDArray[np.bool_]:
+        """Today's filled cells that do not read as what the past takes the column for."""
+        if self.kind not in ("number", "time"):
+            return np.zeros(len(self.now_missing), dtype=np.bool_)
+        return np.isnan(self.now) & ~self.now_missing
+
+    @cached_property
+    def past_unreadable(self) -> npt.NDArray[np.bool_]:
+        if self.kind not in ("number", "time"):
+            return np.zeros(len(self.past_missing), dtype=np.bool_)
+        return np.isnan(self.past) & ~self.past_missing
+
+    @cached_property
+    def codes(self) -> tuple[Ints, Ints, list[str]]:
+        """Today's and the past's cells as numbers of their value (-1: missing), and the values in order."""
+        together = pl.concat([self.past_text, self.now_text])
+        values = together.drop_nulls().unique().sort()
+        numbers = together.replace_strict(values, pl.Series(np.arange(values.len())), default=None,
+            return_dtype=pl.Int64) if values.len() else together.cast(pl.Int64, strict=False)
+        filled = numbers.fill_null(-1).to_numpy()
+        split = len(self.lot)
+        return filled[split:], filled[:split], values.to_list()
+
+    @cached_property
+    def tally(self) -> tuple[Ints, Ints] | None:
+        """How often each value stands in each past lot (lots x values), and today; None when there are too many values."""
+        now, past, values = self.codes
+        if len(values) > MANY_CODES:
+            return None
+        kept = past >= 0
+        table = np.bincount(self.lot[kept] * len(values) + past[kept], minlength=self.lots * len(values))
+        return table.reshape(self.lots, len(values)), np.bincount(now[now >= 0], minlength=len(values))
+
+    def per_lot(self, mask: npt.NDArray[np.bool_]) -> Ints:
+        """How many rows of each past lot a mask over the past holds."""
+        return np.bincount(self.lot[mask], minlength=self.lots)
+
+    @cached_property
+    def sizes(self) -> Ints:
+        """Rows of each past lot that are looked at."""
+        return np.bincount(self.lot, minlength=self.lots)
+
+    @cached_property
+    def filled_sizes(self) -> Ints:
+        return self.per_lot(~self.past_missing)
+
+    @cached_property
+    def number_sizes(self) -> Ints:
+        return self.per_lot(np.isfinite(self.past))
+
+    @cached_property
+    def novelty(self) -> tuple[Ints, npt.NDArray[np.bool_]]:
+        """How many filled cells of each past lot hold a value no other past lot has, and which of today's are new."""
+        now, past, values = self.codes
+        kept = past >= 0
+        pairs = np.unique(past[kept] * self.lots + self.lot[kept])
+        lots_with = np.bincount(pairs // self.lots, minlength=len(values))
+        alone = kept.copy()
+        alone[kept] = lots_with[past[kept]] == 1
+        return self.per_lot(alone), (now >= 0) & (lots_with[np.maximum(now, 0)] == 0 if len(values) else now >= 0)
+
+    @cached_property
+    def is_closed(self) -> bool:
+        """Whether its values repeat from lot to lot: the vocabulary of a category, a code or a key."""
+        new, _ = self.novelty
+        filled = int(self.filled_sizes.sum())
+        return filled >= 30 and float(new.sum()) / filled <= 0.15 and len(self.codes[2]) <= MANY_CODES
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether the numbers of the past are whole numbers."""
+        values = self.past[np.isfinite(self.past)]
+        return self.kind == "number" and len(values) > 0 and bool((values == np.rint(values)).mean() > 0.999)
+
+    @cached_property
+    def is_measure(self) -> bool:
+        """Whether it is a number one can compute with, not a code or a key."""
+        return self.kind == "number" and not self.is_key and not self.is_group_code
+
+    @cached_property
+    def is_key(self) -> bool:
+        """Whether nearly every value is different and stands for its row."""
+        filled = ~self.past_missing
+        if filled.sum() < 20 or (self.kind == "number" and not self.is_whole) or self.kind == "time":
+            return False
+        _, past, _ = self.codes
+        pairs = np.unique(past[filled] * self.lots + self.lot[filled])
+        within = len(pairs) / filled.sum()
+        return bool(within > 0.999 and len(np.unique(past[filled])) > 0.99 * filled.sum())
+
+    @cached_property
+    def is_group_code(self) -> bool:
+        """Whether it is a whole number that only names a group: few values, each with its own place in nearly every lot."""
+        return self.kind == "number" and self.is_whole and len(self.codes[2]) <= 12
+
+    @cached_property
+    def is_group(self) -> bool:
+        """Whether the column cuts the table into segments."""
+        if self.kind in ("time", "nested", "empty") or (self.kind == "number" and not self.is_whole):
+            return False
+        _, past, _ = self.codes
+        known = past[past >= 0]
+        counts = np.bincount(known) if len(known) else np.zeros(0, dtype=np.int64)
+        counts = counts[counts > 0]
+        if not 2 <= len(counts) <= FEW_GROUPS or len(known) < 0.5 * len(past):
+            return False
+        new, _ = self.novelty
+        if self.kind == "number" and not self.is_group_code:  # a measure with few values is no group: groups come with every lot
+            pairs = np.unique(past[past >= 0] * self.lots + self.lot[past >= 0])
+            if len(pairs) < 0.8 * len(counts) * self.lots:
+                return False
+        return bool(counts.max() < 0.97 * len(known) and new.sum() <= 0.02 * len(known))
+
+
+def _texts(series: pl.Series, empty_words: frozenset[str]) -> pl.Series:
+    if series.dtype != pl.String:
+        try:
+            series = series.cast(pl.String)
+        except pl.exceptions.PolarsError:
+            series = pl.Series(series.name, [None if v is None else str(v) for v in series.to_list()], dtype=pl.String)
+    blank = series.str.strip_chars() == ""
+    if blank.any():
+        series = series.to_frame("x").select(pl.when(pl.col("x").str.strip_chars() != "").then(pl.col("x"))).to_series()
+    if empty_words:
+        said = series.is_in(list(empty_words))
+        if said.any():
+            series = series.to_frame("x").select(pl.when(~said).then(pl.col("x"))).to_series()
+    return series.alias("")
+
+
+class Comparison:
+    """Today's lot beside the recent lots of its past.
+
+    Args:
+        today: profile of the lot to judge.
+        past: what was released before.
+    """
+
+    def __init__(self, today: Profile, past: Past) -> None:
+        self.today = today
+        recent = past.profiles[-RECENT_LOTS:]
+        names = (past.names or tuple(f"lot {i + 1}" for i in range(len(past))))[-RECENT_LOTS:]
+        pairs = [(profile, name) for profile, name in zip(recent, names, strict=True) if _rows(profile) > 0]
+        self.profiles = tuple(profile for profile, _ in pairs)
+        self.names = tuple(name for _, name in pairs)
+        self.lots = len(self.profiles)
+        self.columns = today.columns
+        self.rows = _rows(today)
+        self.past_rows = np.array([_rows(profile) for profile in self.profiles], dtype=np.float64)
+        self._views: dict[str, View | None] = {}
+        self.kept: dict[str, Any] = {}
+
+    @cached_property
+    def usual_columns(self) -> tuple[str, ...]:
+        """The columns of the last lot that most lots had."""
+        if not self.profiles:
+            return ()
+        need = LEAST_OF_KIND * min(self.lots, 5)
+        last = self.profiles[-5:]
+        return tuple(name for name in self.profiles[-1].columns if sum(name in profile.columns for profile in last) >= need)
+
+    @cached_property
+    def shared(self) -> tuple[str, ...]:
+        """Columns there are today and usually."""
+        usual = set(self.usual_columns)
+        return tuple(name for name in self.columns if name in usual)
+
+    @cached_property
+    def now_frame(self) -> pl.DataFrame:
+        """Today's rows, at most 20,000, evenly spread."""
+        sample = self.today.of(None, Sample)
+        return pl.DataFrame() if sample is None else _spread(sample.frame, ROWS_TODAY)
+
+    @cached_property
+    def _pool(self) -> tuple[pl.DataFrame, Ints]:
+        width = max(1, len(self.usual_columns))
+        low, high = ROWS_OF_A_LOT
+        share = min(high, max(low, CELLS // width // max(self.lots, 1)))
+        frames, lot = [], []
+        wanted = list(self.usual_columns)
+        for number, profile in enumerate(self.profiles):
+            sample = profile.of(None, Sample)
+            if sample is None or not sample.frame.height:
+                continue
+            frame = sample.frame.select([name for name in wanted if name in sample.frame.columns])
+            frames.append(_spread(frame, share))
+            lot.append(np.full(frames[-1].height, number, dtype=np.int64))
+        if not frames:
+            return pl.DataFrame(), np.zeros(0, dtype=np.int64)
+        same = all(frame.schema == frames[0].schema for frame in frames)
+        pool = pl.concat(frames, how="vertical") if same else stacked(tuple(frames))
+        return pool, np.concatenate(lot)
+
+    @property
+    def lot(self) -> Ints:
+        """Number of the lot of each row of the pooled past."""
+        return self._pool[1]
+
+    @property
+    def pool(self) -> pl.DataFrame:
+        """Rows of the past lots below each other, oldest first."""
+        return self._pool[0]
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the rows looked at are all rows, so that neighbours are neighbours."""
+        sample = self.today.of(None, Sample)
+        if sample is None or not sample.exact or self.now_frame.height != self.rows:
+            return False
+        return bool((np.bincount(self.lot, minlength=self.lots) == self.past_rows).all())
+
+    @cached_property
+    def plan(self) -> Plan:
+        """How the past reads its columns."""
+        return Plan.of(self.pool, self._text)
+
+    @cached_property
+    def _text(self) -> bool:
+        for profile in reversed(self.profiles):
+            for name in profile.columns:
+                moments = profile.of(name, Moments)
+                if moments is not None and profile.of(name, Clock) is None and profile.of(name, Shapes) is not None:
+                    return True
+        return False
+
+    @cached_property
+    def empty_words(self) -> frozenset[str]:
+        """The words this flow has always written for an empty cell: they stand in columns of numbers or times, in many lots."""
+        found: dict[str, set[int]] = {}
+        for name, plan in self.plan.columns.items():
+            series = self.pool.get_column(name)
+            if plan.kind not in ("number", "time") or series.dtype != pl.String:
+                continue
+            said = series.str.strip_chars().str.to_lowercase().is_in(list(MISSING_WORDS)).fill_null(False).to_numpy()
+            for word, lot in zip(series.filter(pl.Series(said)).to_list(), self.lot[said].tolist(), strict=True):
+                found.setdefault(word, set()).add(lot)
+        return frozenset(word for word, seen in found.items() if len(seen) >= max(2, 0.1 * self.lots))
+
+    def view(self, name: str) -> View | None:
+        """A column that both today and the past have, or None."""
+        if name not in self._views:
+            view = None
+            if name in self.now_frame.columns and name in self.pool.columns and self.lots:
+                view = View(name, self.plan.columns[name], self.plan, self.now_frame.get_column(name), self.pool.get_column(name), self.lot, self.lots,
+                            self.empty_words)  # fmt: skip
+            self._views[name] = view
+        return self._views[name]
+
+    def views(self) -> list[View]:
+        """All columns that both have, in today's order."""
+        found = (self.view(name) for name in self.shared)
+        return [view for view in found if view is not None]
+
+    @cached_property
+    def measures(self) -> list[View]:
+        """The columns one can compute with."""
+        return [view for view in self.views() if view.is_measure]
+
+    @cached_property
+    def groups(self) -> list[View]:
+        """The columns that cut the table into segments."""
+        return [view for view in self.views() if view.is_group]
+
+    @cached_property
+    def segments(self) -> list[View]:
+        """The groups that are looked at one segment at a time: fewer of them in a wide table, so that the cost stays bounded."""
+        return self.groups[: min(20, max(4, SEGMENT_TESTS // max(1, len(self.measures))))]
+
+    @cached_property
+    def clocks(self) -> list[View]:
+        """The columns of times."""
+        return [view for view in self.views() if view.kind == "time"]
+
+    @cached_property
+    def thin(self) -> bool:
+        """Whether there are too few past lots for statistics."""
+        return self.lots < 3 or self.rows == 0 or not self.shared
+
+    def counted(self, name: str, kind: type[Counts] | type[Characters], field: str) -> tuple[float, Floats]:
+        """A number of a state today and in each past lot."""
+        now = self.today.of(name, kind)
+        before = [profile.of(name, kind) for profile in self.profiles]
+        return _field(now, field), np.array([_field(one, field) for one in before], dtype=np.float64)
+
+
+def _field(state: State | None, field: str) -> float:
+    return float("nan") if state is None else float(getattr(state, field))
+
+
+def _rows(profile: Profile) -> int:
+    rows = profile.of(None, Rows)
+    return rows.n if rows is not None else 0
+
+
+def _spread(frame: pl.DataFrame, most: int) -> pl.DataFrame:
+    if frame.height <= most:
+        return frame
+    return frame[np.linspace(0, frame.height - 1, most).astype(np.int64)]

@@ -1,0 +1,369 @@
+"""Numbers whose level, spread or shape moved: in the whole column, or in one segment of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from assayline.core import Finding
+
+from .comparison import Comparison, Floats, View
+from .expectation import Levels, levels, shares
+from .resemblance import largest_gap
+from .suspicion import Suspicion
+from .wording import lots, number, percent
+
+LEAST_NUMBERS = 5  # numbers today below which a level means nothing
+LEAST_SEGMENT = 3  # numbers of a segment today
+LEAST_LOTS = 5
+LEAST_SHIFT = 0.15  # effect floor on the compressed scale: about 0.15 standard deviations
+LEAST_SEGMENT_SHIFT = 0.35
+MOVED_TOO, MOST_MOVED = 0.01, 0.3  # p-value at which another segment has moved too, and the share of segments that may
+LEAST_SPREAD = np.log(1.15)  # effect floor: 15 % more spread
+RECENT = 3  # lots that are still like today where a column wanders
+REST_IS_WELL = 0.02  # p-value above which the rest of the lot, without the segment, counts as normal
+PULL = 0.02  # only suspicious statistics are explained: the explanation costs more than the test
+
+# Conversions between units people really use; x today = factor * x before + offset. Sources: SI brochure, NIST SP 811.
+CONVERSIONS: tuple[tuple[str, float, float], ...] = (
+    ("°C to °F", 1.8, 32.0), ("°F to °C", 1 / 1.8, -32 / 1.8), ("°C to K", 1.0, 273.15), ("K to °C", 1.0, -273.15),
+    ("miles to kilometres", 1.609344, 0.0), ("kilometres to miles", 1 / 1.609344, 0.0), ("kg to pounds", 2.204623, 0.0), ("pounds to kg", 0.453592, 0.0),
+    ("feet to metres", 0.3048, 0.0), ("metres to feet", 1 / 0.3048, 0.0), ("inches to cm", 2.54, 0.0), ("cm to inches", 1 / 2.54, 0.0),
+    ("m/s to km/h", 3.6, 0.0), ("km/h to m/s", 1 / 3.6, 0.0), ("knots to km/h", 1.852, 0.0), ("gallons to litres", 3.785412, 0.0),
+    ("litres to gallons", 1 / 3.785412, 0.0), ("times 10", 10.0, 0.0), ("divided by 10", 0.1, 0.0), ("times 100, such as cents", 100.0, 0.0),
+    ("divided by 100, such as percent", 0.01, 0.0), ("times 1000", 1000.0, 0.0), ("divided by 1000", 0.001, 0.0), ("times 1,000,000", 1e6, 0.0),
+    ("divided by 1,000,000", 1e-6, 0.0), ("hours to minutes", 60.0, 0.0), ("minutes to hours", 1 / 60, 0.0), ("days to hours", 24.0, 0.0),
+    ("hours to seconds", 3600.0, 0.0), ("seconds to hours", 1 / 3600, 0.0), ("times 1024", 1024.0, 0.0), ("divided by 1024", 1 / 1024, 0.0),
+    ("ounces to grams", 28.349523, 0.0), ("grams to ounces", 1 / 28.349523, 0.0), ("bar to psi", 14.50377, 0.0), ("psi to bar", 1 / 14.50377, 0.0),
+)  # fmt: skip
+
+
+class Distribution:
+    """Finds columns of numbers that moved, and says how.
+
+    Reads:    `sample`.
+    Finds:    "global_shift", "noise_increase", "unit_change" (a known conversion brings today back to the past), "sample_bias" (only a part of the usual range,
+              as it always was), "segment_shift" (the rest of the lot is as usual).
+    Silent:   on codes and keys, with fewer than five lots.
+    Source:   levels and spreads on a compressed scale with predictive p-values; shapes against the distances good lots had to each other; docs/statistics.md.
+    """
+
+    finds = ("global_shift", "noise_increase", "unit_change", "sample_bias", "segment_shift")
+
+    def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
+        if comparison.thin or comparison.lots < LEAST_LOTS:
+            return
+        for view in comparison.measures:
+            scale = Scale.of(view)
+            if scale is not None:
+                yield from _column(comparison, view, scale)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A column on a scale on which outliers do not shout: asinh of the distance from the middle in units of the usual spread.
+
+    Args:
+        middle, width: of the past.
+        now, past: compressed numbers, NaN where there is none.
+    """
+
+    middle: float
+    width: float
+    now: Floats
+    past: Floats
+
+    @classmethod
+    def of(cls, view: View) -> Scale | None:
+        past = view.past[np.isfinite(view.past)]
+        if len(past) < 20 or np.isfinite(view.now).sum() < LEAST_SEGMENT:
+            return None
+        middle = float(np.median(past))
+        quarters = np.quantile(past, [0.25, 0.75])
+        width = float(quarters[1] - quarters[0]) / 1.349  # a normal law's quartiles
+        if width <= 0:
+            width = float(past.std())
+        if not width > 0:
+            return None
+        return cls(middle, width, np.arcsinh((view.now - middle) / width), np.arcsinh((view.past - middle) / width))
+
+
+class Moved(NamedTuple):
+    """What the tests of one set of rows say."""
+
+    level: Levels
+    spread: Levels
+    shift: float
+    log_spread: float
+
+
+def _sums(values: Floats, group: np.ndarray, groups: int) -> tuple[Floats, Floats, Floats]:
+    """Count, mean and variance of the finite values of each group."""
+    kept = np.isfinite(values) & (group >= 0)
+    n = np.bincount(group[kept], minlength=groups).astype(float)
+    total = np.bincount(group[kept], weights=values[kept], minlength=groups)
+    squares = np.bincount(group[kept], weights=values[kept] ** 2, minlength=groups)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / n
+        variance = np.maximum(squares / n - mean * mean, 0) * n / np.maximum(n - 1, 1)
+    return n, mean, variance
+
+
+def _moved(now: Floats, past: Floats, lot: np.ndarray, lots: int) -> Moved:
+    n, mean, variance = _sums(past, lot, lots)
+    today = now[np.isfinite(now)]
+    pooled = max(float(np.nanmean(variance)), 1e-6)
+    enough = n >= LEAST_SEGMENT
+    mean = np.where(enough, mean, np.nan)
+    spread = np.where(enough & (n >= 4), 0.5 * np.log(np.maximum(variance, 1e-4 * pooled)), np.nan)
+    if len(today) < LEAST_SEGMENT:
+        nothing = levels(np.zeros((0, 1)), [np.nan])
+        return Moved(nothing, nothing, 0.0, 0.0)
+    size = len(today)
+    level = levels(mean[:, None], [today.mean()], (pooled / np.maximum(n, 1))[:, None], [max(pooled, 0.25 * float(today.var())) / size])
+    now_spread = 0.5 * np.log(max(float(today.var(ddof=1)), 1e-4 * pooled)) if size >= 4 else np.nan
+    kurtosis = 1.0  # of the compressed scale: between the uniform law's 0.45 and the normal law's 0.5 per degree of freedom, with room
+    spreads = levels(spread[:, None], [now_spread], (kurtosis / np.maximum(n, 2))[:, None], [kurtosis / max(size, 2)])
+    return Moved(level, spreads, float(today.mean() - level.predicted[0]), float(now_spread - spreads.predicted[0]) if np.isfinite(now_spread) else 0.0)
+
+
+def _column(comparison: Comparison, view: View, scale: Scale) -> Iterable[Suspicion]:
+    whole = _moved(scale.now, scale.past, view.lot, view.lots)
+    segment = _worst_segment(comparison, view, scale)
+    size = int(np.isfinite(view.now).sum())
+    p_level = float(whole.level.p[0]) if abs(whole.shift) >= LEAST_SHIFT else 1.0
+    p_spread = float(whole.spread.p[0]) if whole.log_spread >= LEAST_SPREAD and not _lumpy(view) else 1.0
+    gaps, gap = _gaps(view)
+    p_shape = 1.0
+    if size >= LEAST_NUMBERS and len(gaps) >= LEAST_LOTS and gap > 1.25 * gaps.max() and gap > 0.1:
+        p_shape = float(levels(np.log(gaps)[:, None], [np.log(gap)]).p[0])
+    if _lumpy(view):
+        share = _beside_the_mode(view)
+        p_level, p_shape = max(p_level, share), max(p_shape, share)
+    p = min(1.0, 3 * min(p_level, p_spread, p_shape))
+    if p < PULL and _only_outliers(view, scale):
+        p = 1.0
+    if segment is not None and segment.p < PULL and (segment.p < p or _rest_is_well(view, scale, segment)):
+        yield from _segment_finding(comparison, view, segment)
+        if _rest_is_well(view, scale, segment):
+            return
+    if p < PULL and size >= LEAST_NUMBERS:
+        yield Suspicion(_explained(comparison, view, whole, p_level, p_spread, p_shape, gap, gaps), p)
+
+
+def _lumpy(view: View) -> bool:
+    """Whether one value fills so much of the column that its spread only counts the others."""
+    values = view.past[np.isfinite(view.past)]
+    _, counts = np.unique(values, return_counts=True)
+    return bool(counts.max(initial=0) > 0.6 * len(values))
+
+
+def _beside_the_mode(view: View) -> float:
+    """P-value of the share of numbers that are not the most frequent one."""
+    values, counts = np.unique(view.past[np.isfinite(view.past)], return_counts=True)
+    mode = values[int(np.argmax(counts))]
+    other = np.isfinite(view.past) & (view.past != mode)
+    now = view.now[np.isfinite(view.now)]
+    found = shares([(now != mode).sum()], [len(now)], view.per_lot(other)[:, None], view.number_sizes[:, None])
+    return float(min(found.more[0], found.fewer[0]))
+
+
+def _only_outliers(view: View, scale: Scale) -> bool:
+    """Whether everything is as usual without the few numbers outside the range of the past."""
+    past = view.past[np.isfinite(view.past)]
+    with np.errstate(invalid="ignore"):
+        outside = (view.now < past.min()) | (view.now > past.max())
+    if not outside.any() or outside.sum() > 0.15 * np.isfinite(view.now).sum():
+        return False
+    rest = _moved(np.where(outside, np.nan, scale.now), scale.past, view.lot, view.lots)
+    return bool(min(rest.level.p[0], rest.spread.p[0]) > PULL)
+
+
+def _gaps(view: View) -> tuple[Floats, float]:
+    """Distance of each past lot's distribution to the rest of the past, and of today's to all of it, in units of what chance gives."""
+    past = view.past
+    order = np.argsort(np.where(np.isfinite(past), past, np.inf), kind="stable")
+    order = order[: int(np.isfinite(past).sum())]
+    values, lot = past[order], view.lot[order]
+    n = np.bincount(lot, minlength=view.lots)
+    ends = np.append(values[1:] != values[:-1], True) if len(values) else np.zeros(0, dtype=bool)
+    total = len(values)
+    found = []
+    everyone = np.arange(1, total + 1)
+    for number_ in range(view.lots):
+        if n[number_] < LEAST_NUMBERS or total - n[number_] < LEAST_NUMBERS:
+            continue
+        own = np.cumsum(lot == number_)
+        distance = np.abs(own / n[number_] - (everyone - own) / (total - n[number_]))[ends].max()
+        found.append(distance * np.sqrt(n[number_] * (total - n[number_]) / total))
+    now = view.now[np.isfinite(view.now)]
+    if len(now) < LEAST_NUMBERS or not found:
+        return np.zeros(0), 0.0
+    return np.maximum(np.array(found), 0.3), largest_gap(now, values) * float(np.sqrt(len(now) * total / (len(now) + total)))
+
+
+class Segment(NamedTuple):
+    """The segment of a column that moved most."""
+
+    group: View
+    code: int
+    p: float
+    shift: float
+    level: Levels
+
+
+def _worst_segment(comparison: Comparison, view: View, scale: Scale) -> Segment | None:
+    best: Segment | None = None
+    tests = 0
+    lot_mean = _sums(scale.past, view.lot, view.lots)
+    for group in comparison.segments:
+        if group.name == view.name:
+            continue
+        now_code, past_code, values = group.codes
+        count = len(values)
+        if count > 2 * 40 or len(now_code) != len(scale.now):
+            continue
+        cell = np.where(past_code >= 0, view.lot * count + past_code, -1)
+        n, mean, variance = (part.reshape(view.lots, count) for part in _sums(scale.past, cell, view.lots * count))
+        n_now, mean_now, variance_now = _sums(scale.now, now_code, count)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rest = (lot_mean[1][:, None] * lot_mean[0][:, None] - np.nan_to_num(mean) * n) / (lot_mean[0][:, None] - n)
+            total_now = np.nansum(scale.now)
+            rest_now = (total_now - np.nan_to_num(mean_now) * n_now) / (np.isfinite(scale.now).sum() - n_now)
+        usable = (n >= LEAST_SEGMENT) & np.isfinite(rest)
+        enough = (usable.sum(axis=0) >= max(LEAST_LOTS, 0.4 * view.lots)) & (n_now >= LEAST_SEGMENT) & np.isfinite(rest_now)
+        codes = np.flatnonzero(enough)
+        if not len(codes):
+            continue
+        several = n >= 2
+        within = np.maximum(np.where(several, np.nan_to_num(variance), 0).sum(axis=0) / np.maximum(several.sum(axis=0), 1), 1e-6)
+        noise = (within / np.maximum(n, 1))[:, codes]
+        noise_now = (np.maximum(within, 0.25 * variance_now) / np.maximum(n_now, 1))[codes]
+        relative = levels(np.where(usable, mean - rest, np.nan)[:, codes], (mean_now - rest_now)[codes], noise, noise_now)
+        plain = levels(np.where(usable, mean, np.nan)[:, codes], mean_now[codes], noise, noise_now)
+        tests += len(codes)
+        p = np.maximum(relative.p, np.where(plain.p < 0.2, relative.p, 1.0))
+        shift = mean_now[codes] - plain.predicted
+        p = np.where((np.abs(shift) >= LEAST_SEGMENT_SHIFT) & (np.abs((mean_now - rest_now)[codes] - relative.predicted) >= LEAST_SEGMENT_SHIFT), p, 1.0)
+        if (p < MOVED_TOO).sum() > max(1, MOST_MOVED * len(codes)):
+            continue  # all segments moved: the column is out of step with them, or has moved as a whole
+        top = int(np.argmin(p))
+        if best is None or p[top] < best.p:
+            best = Segment(group, int(codes[top]), float(p[top]), float(shift[top]), plain)
+    return None if best is None else best._replace(p=min(1.0, best.p * tests))
+
+
+def _rest_is_well(view: View, scale: Scale, segment: Segment) -> bool:
+    now_code, past_code, _ = segment.group.codes
+    rest = _moved(scale.now[now_code != segment.code], scale.past[past_code != segment.code], view.lot[past_code != segment.code], view.lots)
+    return bool(min(rest.level.p[0], rest.spread.p[0]) > REST_IS_WELL)
+
+
+def _unit(now: Floats, past: Floats, limit: float) -> tuple[str, float, float, float] | None:
+    """The conversion that brings today's numbers back to the past, with the distance it leaves; None when none does."""
+    direct = largest_gap(now, past)
+    moved = largest_gap(now - np.median(now) + np.median(past), past)
+    best: tuple[str, float, float, float] | None = None
+    for name, factor, offset in CONVERSIONS:
+        left = largest_gap((now - offset) / factor, past)
+        if best is None or left < best[3]:
+            best = (name, factor, offset, left)
+    if best is None or best[3] > limit or best[3] > 0.5 * direct or best[3] > moved + 0.02:
+        return None
+    return best
+
+
+def _segment_finding(comparison: Comparison, view: View, segment: Segment) -> Iterable[Suspicion]:
+    now_code, past_code, values = segment.group.codes
+    now, past = view.now[now_code == segment.code], view.past[past_code == segment.code]
+    now, past = now[np.isfinite(now)], past[np.isfinite(past)]
+    where = f"{segment.group.name} = {values[segment.code]}"
+    before, after = float(np.median(past)), float(np.median(now))
+    limit = 1.6 / np.sqrt(len(now)) + 0.05  # the largest gap chance leaves once in a hundred (Kolmogorov), and a little for lots
+    unit = _unit(now, past, limit)
+    evidence: dict[str, float | str] = {"median": after, "usual_median": before, "rows": len(now)}
+    picture = _compare(past, now)
+    if unit is not None:
+        yield Suspicion(Finding(
+            "unit_change", (view.name,), f"{view.name} where {where} looks converted ({unit[0]}): median {number(after)} against {number(before)} in "
+            f"{lots(comparison.lots)}.",
+            severity=0.65, layer="history", where=where, rows=len(now), evidence={**evidence, "factor": unit[1], "offset": unit[2]},
+            suggestion=f"undo {unit[0]}", picture=picture,
+        ), segment.p)  # fmt: skip
+        return
+    yield Suspicion(Finding(
+        "segment_shift", (view.name,), f"{view.name} has moved where {where}: median {number(after)} against {number(before)} in "
+        f"{lots(comparison.lots)}; the rest has not.",
+        severity=0.45, layer="history", where=where, rows=len(now), evidence=evidence, suggestion=f"ask what changed at {where}", picture=picture,
+    ), segment.p)  # fmt: skip
+
+
+def _explained(comparison: Comparison, view: View, whole: Moved, p_level: float, p_spread: float, p_shape: float, gap: float, gaps: Floats) -> Finding:
+    now, past = view.now[np.isfinite(view.now)], view.past[np.isfinite(view.past)]
+    before, after = float(np.median(past)), float(np.median(now))
+    evidence: dict[str, float | str] = {"median": after, "usual_median": before, "spread_ratio": round(float(np.exp(whole.log_spread)), 3)}
+    picture = _compare(past, now)
+    limit = float(gaps.max()) * np.sqrt(1 / len(now) + 1 / len(past)) if len(gaps) else 0.2
+    recent = view.past[(view.lot >= view.lots - RECENT) & np.isfinite(view.past)]
+    unit = _unit(now, past, max(limit, 0.05)) or (_unit(now, recent, max(limit, 0.05))
+        if len(recent) >= 20 else None)  # of a wandering column only the last lots are like today
+    if unit is not None:
+        return Finding(
+            "unit_change", (view.name,), f"{view.name} looks converted ({unit[0]}): median {number(after)} against {number(before)} in {lots(comparison.lots)}.",
+            severity=0.75, layer="history", evidence={**evidence, "factor": unit[1], "offset": unit[2]}, suggestion=f"undo {unit[0]}", picture=picture,
+        )  # fmt: skip
+    part = _part(view, now, past, limit)
+    if part is not None:
+        return Finding(
+            "sample_bias", (view.name,), f"{view.name} covers only {part[0]} today: {percent(part[1])} of the rows of {lots(comparison.lots)} lay "
+            f"outside, none of today's.",
+            severity=0.5, layer="history", evidence={**evidence, "uncovered_share": round(part[1], 3)},
+            suggestion="find out which part of the population is missing", picture=picture,
+        )  # fmt: skip
+    if p_spread < 1 and (p_spread <= p_level or abs(whole.shift) < 0.5 * whole.log_spread):
+        return Finding(
+            "noise_increase", (view.name,), f"{view.name} varies {number(float(np.exp(whole.log_spread)))} times as much as in "
+            f"{lots(comparison.lots)}, around the usual level.",
+            severity=0.45, layer="history", evidence=evidence, suggestion="ask what disturbs the measurement", picture=picture,
+        )  # fmt: skip
+    quantile = float((past < after).mean())
+    return Finding(
+        "global_shift", (view.name,), f"{view.name} has moved: median {number(after)} against {number(before)} in {lots(comparison.lots)} (their "
+        f"{percent(quantile)} quantile).",
+        severity=0.5 if abs(whole.shift) > 1 else 0.4, layer="history", evidence=evidence,
+        suggestion="ask what changed, or accept it as the new normal", picture=picture,
+    )  # fmt: skip
+
+
+def _part(view: View, now: Floats, past: Floats, limit: float) -> tuple[str, float] | None:
+    """Words for the part of the usual range that today covers, and the share of the past outside; None when it is not simply a part."""
+    if len(now) < 10:
+        return None
+    low, high = np.quantile(now, [0.01, 0.99])
+    below, above = float((past < low).mean()), float((past > high).mean())
+    for outside, cut, inside, words in (
+        (below, low, past[past >= low], f"values from {number(float(low))}"), (above, high, past[past <= high], f"values up to {number(float(high))}"),
+    ):  # fmt: skip
+        if outside < 0.15 or len(inside) < 20:
+            continue
+        usual = [float((view.past[(view.lot == lot) & np.isfinite(view.past)] < low).mean()
+            if cut == low else (view.past[(view.lot == lot) & np.isfinite(view.past)] > high).mean())
+                 for lot in range(view.lots) if view.number_sizes[lot] >= 5]  # fmt: skip
+        if not usual or min(usual) < 0.3 * outside:
+            continue
+        if largest_gap(now, inside) <= max(limit, 1.4 / np.sqrt(len(now))) and largest_gap(now, inside) < 0.6 * largest_gap(now, past):
+            return words, outside
+    return None
+
+
+def _compare(past: Floats, now: Floats) -> dict[str, object]:
+    edges = np.unique(np.quantile(np.concatenate((past, now)), np.linspace(0, 1, 13)))
+    if len(edges) < 2:
+        edges = np.array([edges[0] - 0.5, edges[0] + 0.5])
+    before, after = np.histogram(past, edges)[0], np.histogram(now, edges)[0]
+    return {
+        "kind": "compare", "before": {"edges": edges.tolist(), "counts": before.tolist()}, "after": {"edges": edges.tolist(), "counts": after.tolist()},
+    }  # fmt: skip

@@ -1,0 +1,163 @@
+"""Values that stand in the wrong column: two columns changed round, or rows pushed to one side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import polars as pl
+
+from assayline.core import Finding
+
+from .comparison import Comparison, Floats, View
+from .expectation import at_least, levels, shares
+from .familiarity import Familiarity
+from .suspicion import Suspicion
+from .wording import between, lots, percent
+
+ROWS = 2_000  # rows of the past that are tried in the wrong column
+NEIGHBOURS = 3  # columns apart; what is changed round stands near, and all pairs would cost too much
+ODDS = 1.0  # nats by which each of two cells must fit better in the other's place
+PUSHED = 9.0  # nats by which a row must fit better pushed aside: 8,000 to 1 ...
+ONE_CELL = 6.0  # nats one cell may add: a single strange value is no pushed row
+ABOVE = 1.3  # ... and this many times the best a row of the past did
+LEAST_SHARE = 0.01
+MOST_USUAL = 0.2  # share of the rows of a good lot that fit better changed round: then the two cannot be told apart
+UNUSUAL = 0.25  # quantile of familiarity below which both cells must lie where they stand
+MOST_DRIFT = 0.3  # share of a good lot its forerunners had not prepared for: then a new value means nothing
+MOST_COLUMNS = 60
+LEAST_COLUMNS = 4
+
+
+class Misplaced:
+    """Finds rows that would be familiar if their values stood in another column.
+
+    Reads:    `sample`.
+    Finds:    "column_swap" for two columns of one kind near each other, "shifted_columns" for rows whose values from some column on stand one to the right or left.
+    Silent:   about columns with the same distribution, which nobody can tell apart.
+    Source:   likelihood ratios of each row under the past's value frequencies; binomial tail at the worst past rate.
+    """
+
+    finds = ("column_swap", "shifted_columns")
+
+    def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
+        views = comparison.views()
+        if comparison.thin or len(views) < 2 or len(views) > MOST_COLUMNS:
+            return
+        some = np.linspace(0, len(comparison.lot) - 1, min(ROWS, len(comparison.lot))).astype(np.int64)
+        lot = comparison.lot[some]
+        known = [Familiarity(view, comparison) for view in views]
+        cells = [_Cells(view, some) for view in views]
+        own = [column.familiar_to(one) for one, column in zip(known, cells, strict=True)]
+        own_now, own_past = [now for now, _ in own], [past for _, past in own]
+        cache: dict[tuple[int, int], tuple[Floats, Floats]] = {}
+
+        def moved(source: int, target: int) -> tuple[Floats, Floats]:
+            """How familiar the cells of one column are to another, today and in the past."""
+            if (source, target) not in cache:
+                cache[source, target] = cells[source].familiar_to(known[target])
+            return cache[source, target]
+
+        if len(views) >= LEAST_COLUMNS:
+            pushed = list(_pushed(comparison, own_now, own_past, moved))
+            yield from pushed
+            if pushed:
+                return
+        # Columns that drift, or had one value, may turn into anything: nothing there looks like another column's value.
+        steady = [view.kind in ("number", "text") and one.drift <= MOST_DRIFT and _different(view) > 1 for view, one in zip(views, known, strict=True)]
+        near = [(i, j) for i in range(len(views)) for j in range(i + 1, min(i + 1 + NEIGHBOURS, len(views)))]
+        pairs = [(i, j) for i, j in near if steady[i] and steady[j] and views[i].kind == views[j].kind]
+        best: Suspicion | None = None
+        for i, j in pairs:
+            a, b = moved(i, j), moved(j, i)
+            # Both cells must gain: one strange value alone is no swap.
+            gain_now = np.minimum(a[0] - own_now[i], b[0] - own_now[j])
+            gain_past = np.minimum(a[1] - own_past[i], b[1] - own_past[j])
+            better = gain_now > ODDS
+            if better.any() and not all(np.median(own_now[k][better]) < np.quantile(own_past[k], UNUSUAL) for k in (i, j)):
+                continue
+            found = _swapped(comparison, views[i].name, views[j].name, gain_now, gain_past, lot, len(pairs))
+            if found is not None and (best is None or found.p < best.p or (found.p == best.p
+                    and found.finding.evidence["mean_gain_nats"] > best.finding.evidence["mean_gain_nats"])):  # type: ignore[operator]  # both are numbers
+                best = found
+        if best is not None:
+            yield best
+
+
+class _Cells:
+    """The cells of one column, today and in some rows of the past, each different value once."""
+
+    def __init__(self, view: View, some: np.ndarray) -> None:
+        now, past, values = view.codes
+        used, where = np.unique(np.concatenate((now, past[some])), return_inverse=True)
+        self.where, self.rows = where, len(now)
+        self.values = pl.Series([None if code < 0 else values[code] for code in used.tolist()], dtype=pl.String)
+
+    def familiar_to(self, column: Familiarity) -> tuple[Floats, Floats]:
+        """How familiar they are to a column, today and in the past."""
+        found = column.of(self.values)[self.where]
+        return found[: self.rows], found[self.rows :]
+
+
+def _different(view: View) -> int:
+    """How many values the past had: a column that was constant may turn into anything."""
+    past = view.codes[1]
+    return len(np.unique(past[past >= 0]))
+
+
+def _swapped(comparison: Comparison, first: str, second: str, now: Floats, past: Floats, lot: np.ndarray, tests: int) -> Suspicion | None:
+    sizes = np.bincount(lot, minlength=comparison.lots)
+    better = now > ODDS
+    found = shares([better.sum()], [len(now)], np.bincount(lot[past > ODDS], minlength=comparison.lots)[:, None], sizes[:, None])
+    if found.high[0] > MOST_USUAL:
+        return None
+    p = float(found.more[0]) if found.now[0] > found.high[0] + LEAST_SHARE and better.sum() >= 3 else 1.0
+    if float(np.mean(now)) > 0 and len(now) >= 10:
+        means = np.bincount(lot, weights=past, minlength=comparison.lots) / np.maximum(sizes, 1)
+        level = levels(np.where(sizes >= 5, means, np.nan)[:, None], [now.mean()])
+        p = min(p, 2 * float(level.p[0]))
+    if p >= 1:
+        return None
+    share = max(float(found.now[0]), float((now > 0).mean()) if np.mean(now) > 0 else 0.0)
+    return Suspicion(Finding(
+        "column_swap", (first, second),
+        f"{percent(share)} of the rows fit the past better with {first} and {second} changed round, against "
+        f"{between(float(found.usual[0]), float(found.high[0]))} in {lots(comparison.lots)}.",
+        severity=0.8 if share > 0.5 else 0.6, layer="history", rows=int(better.sum()),
+        evidence={"share": round(share, 4), "usual_share": round(float(found.usual[0]), 5), "mean_gain_nats": round(float(np.mean(now)), 3)},
+        suggestion=f"change {first} and {second} back", picture={"kind": "share", "value": share, "usual": float(found.usual[0])},
+    ), min(1.0, p * tests))  # fmt: skip
+
+
+def _pushed(comparison: Comparison, own_now: list[Floats], own_past: list[Floats], moved) -> Iterable[Suspicion]:  # type: ignore[no-untyped-def]  # a closure of Misplaced
+    names = [view.name for view in comparison.views()]
+    count = len(names)
+    for step, words in ((1, "right"), (-1, "left")):
+        best_now, best_past = np.full(len(own_now[0]), -np.inf), np.full(len(own_past[0]), -np.inf)
+        start = np.zeros(len(own_now[0]), dtype=np.int64)
+        sum_now, sum_past = np.zeros(len(own_now[0])), np.zeros(len(own_past[0]))
+        order = range(count - 1, 0, -1) if step == 1 else range(count - 2, -1, -1)
+        for k in order:
+            gain = moved(k, k - step)
+            sum_now = sum_now + np.minimum(gain[0] - own_now[k], ONE_CELL)
+            sum_past = sum_past + np.minimum(gain[1] - own_past[k], ONE_CELL)
+            start = np.where(sum_now > best_now, k, start)
+            best_now, best_past = np.maximum(best_now, sum_now), np.maximum(best_past, sum_past)
+        limit = max(PUSHED, ABOVE * float(best_past.max()))
+        rows = best_now > limit
+        cells = int(rows.sum())
+        if not cells or cells > 0.6 * len(rows):
+            continue
+        first = int(np.bincount(start[rows]).argmax())
+        if cells > 1:
+            p = float(at_least(np.array([cells]), np.array([len(rows)]), np.array([0.3 / (len(best_past) + 1)]))[0])
+        else:
+            p = 1e-6 if best_now.max() > limit + 6 else 1.0  # one row has to be very plain
+        accused = tuple(names[max(first - 1, 0) :]) if step == 1 else tuple(names[first:])
+        yield Suspicion(Finding(
+            "shifted_columns", accused, f"In {cells:,} row{'s' if cells > 1 else ''} ({percent(cells / len(rows))}) the values from {names[first]} on "
+            f"stand one column too far to the {words}.",
+            severity=0.65, layer="history", rows=cells, evidence={"share": round(cells / len(rows), 5), "gain_nats": round(float(best_now.max()), 1)},
+            suggestion="quote the delimiter in the values and send the rows again", picture={"kind": "share", "value": cells / len(rows), "usual": 0.0},
+        ), p)  # fmt: skip
+        return

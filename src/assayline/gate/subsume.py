@@ -1,0 +1,108 @@
+"""One cause, one finding: explanations absorb the symptoms they explain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from assayline.core import Finding
+
+# A finding with the code on the left explains those on the right when they are about the same column.
+# "*" stands for every code but notes.
+EXPLAINS: dict[str, frozenset[str]] = {
+    "unit_change": frozenset({"outliers", "global_shift", "segment_shift", "noise_increase", "precision_loss", "pattern_break", "typo"}),
+    "type_to_string": frozenset({"mixed_types", "pattern_break", "typo", "category_spelling", "text_truncation", "missing_spike"}),
+    "decimal_comma": frozenset({"type_to_string", "mixed_types", "pattern_break", "typo", "precision_loss"}),
+    "disguised_missing": frozenset(
+        {"outliers", "pattern_break", "typo", "type_to_string", "mixed_types", "sign_flip", "missing_spike", "new_category_flood", "global_shift",
+         "noise_increase", "stuck_sensor", "clock_reset", "impossible_date"}
+    ),
+    "null_token_change": frozenset({"disguised_missing", "type_to_string", "mixed_types", "new_category_flood", "pattern_break"}),
+    "missing_spike": frozenset({"missing_value", "constant_column", "stuck_sensor", "global_shift", "constant"}),
+    "mojibake": frozenset({"typo", "category_spelling", "pattern_break", "invisible_characters", "new_category_flood", "text_truncation"}),
+    "control_characters": frozenset({"pattern_break", "typo", "whitespace_case"}),
+    "whitespace_case": frozenset({"typo", "category_spelling", "pattern_break", "new_category_flood"}),
+    "category_spelling": frozenset({"typo", "pattern_break", "new_category_flood"}),
+    "typo": frozenset({"pattern_break", "new_category_flood"}),
+    "date_format": frozenset({"type_to_string", "mixed_types", "pattern_break", "impossible_date", "missing_day"}),
+    "mixed_time_zones": frozenset({"date_format", "pattern_break", "mixed_types"}),
+    "impossible_date": frozenset({"pattern_break", "mixed_types"}),
+    "clock_reset": frozenset({"impossible_date", "outliers", "global_shift", "missing_day", "noise_increase"}),
+    "stuck_clock": frozenset({"stuck_sensor", "constant_column", "duplicate_key"}),
+    "constant_column": frozenset({"stuck_sensor", "global_shift", "noise_increase", "constant", "label_imbalance"}),
+    "sign_flip": frozenset({"outliers", "global_shift", "noise_increase"}),
+    "outliers": frozenset({"noise_increase", "global_shift"}),
+    "text_truncation": frozenset({"category_spelling", "new_category_flood", "pattern_break", "typo"}),
+    "new_category_flood": frozenset({"label_imbalance"}),
+    "shifted_columns": frozenset(
+        {"type_to_string", "mixed_types", "pattern_break", "typo", "dependency_violation", "outliers", "date_format", "category_spelling",
+         "new_category_flood", "missing_value", "missing_spike", "disguised_missing"}
+    ),
+    "column_swap": frozenset({"global_shift", "noise_increase", "outliers", "new_category_flood", "shuffled_column", "dependency_violation"}),
+    "number_overflow": frozenset({"outliers", "type_to_string", "mixed_types"}),
+    "leading_zeros": frozenset({"mixed_types"}),
+    "formula_cells": frozenset({"type_to_string", "pattern_break"}),
+    "oversized_value": frozenset({"pattern_break"}),
+}  # fmt: skip
+
+# Signatures that look at the values of a column together and accuse each value once: one is no symptom of another.
+DIVIDED = frozenset(
+    {"category_spelling", "control_characters", "date_format", "decimal_comma", "dependency_violation", "disguised_missing", "impossible_date",
+     "invisible_characters", "missing_value", "mixed_time_zones", "mixed_types", "mojibake", "pattern_break", "type_to_string", "typo", "whitespace_case"}
+)  # fmt: skip
+
+# These explain everything else that was found in the whole table, whatever the column.
+EXPLAINS_ALL = ("empty_batch", "delimiter_change", "stale_copy", "duplicate_lot")
+# A repeated batch of rows explains repeated keys anywhere.
+EXPLAINS_ANYWHERE: dict[str, frozenset[str]] = {
+    "duplicated_rows": frozenset({"duplicate_key", "near_duplicates", "stuck_clock", "stuck_sensor"}),
+    "truncated_batch": frozenset({"missing_source", "missing_day", "sample_bias"}),
+    "repeated_header": frozenset({"type_to_string", "mixed_types", "typo"}),
+}
+# These are about the judgement itself: nothing in the data explains them away.
+ALWAYS = frozenset({"detector_error", "row_count_mismatch", "file_changed"})
+NOTE = 0.3  # the families "file" and notes speak for themselves and are never absorbed by EXPLAINS_ALL
+
+
+def subsume(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings without those another one explains.
+
+    Args:
+        findings: in any order.
+
+    >>> shift = Finding("global_shift", ("temp",), "The mean moved.", 0.5, layer="history")
+    >>> unit = Finding("unit_change", ("temp",), "Fahrenheit.", 0.6)
+    >>> [one.code for one in subsume([shift, unit])]
+    ['unit_change']
+    """
+    ordered = sorted(findings, key=_worst_first)
+    whole = next((one for code in EXPLAINS_ALL for one in ordered if one.code == code and one.severity >= NOTE), None)
+    kept = []
+    for one in ordered:
+        if whole is not None and one is not whole and one.severity >= NOTE and one.layer != "rule" and one.code not in ALWAYS:
+            continue
+        if not any(_explains(other, one) for other in ordered):
+            kept.append(one)
+    return kept
+
+
+def _explains(cause: Finding, symptom: Finding) -> bool:
+    if cause is symptom or symptom.layer == "rule" or symptom.code in ALWAYS or cause.severity < NOTE:
+        return False
+    if symptom.code in EXPLAINS_ANYWHERE.get(cause.code, ()):
+        return True
+    if symptom.code == cause.code:  # two layers saw the same; the worse one stays
+        same = cause.columns == symptom.columns and cause.where == symptom.where
+        return same and _worst_first(cause) < _worst_first(symptom)
+    if cause.code in DIVIDED and symptom.code in DIVIDED and cause.layer == symptom.layer == "signature" and cause.locate and symptom.locate:
+        return False  # they have divided the cells of the column among themselves
+    shared = bool(set(cause.columns) & set(symptom.columns[:1] or symptom.columns))
+    return shared and symptom.code in EXPLAINS.get(cause.code, ())
+
+
+def _worst_first(finding: Finding) -> tuple[object, ...]:
+    return (-finding.severity, -(finding.rows or 0), finding.code, finding.columns, finding.where or "", finding.sentence)
+
+
+def worst_first(findings: Sequence[Finding]) -> list[Finding]:
+    """In the order in which people should read them; the same findings always in the same order."""
+    return sorted(findings, key=_worst_first)

@@ -1,0 +1,32 @@
+"""What can be measured of a table in one pass: states that merge."""
+
+from __future__ import annotations
+
+from .block import FEW_VALUES, Block, Column
+from .clock import Clock, ClockMeasure
+from .counts import Counts, CountsMeasure
+from .devices import DeviceRuns, DeviceRunsMeasure
+from .distinct import Distinct, DistinctMeasure, Sketch
+from .measure import Measure, installed
+from .moments import Moments, MomentsMeasure
+from .nature import Nature, Tally, kept, natures, tally
+from .order import Runs, RunsMeasure, Steps, StepsMeasure
+from .plan import HEAD_ROWS, MISSING_WORDS, ColumnPlan, Plan, parse_number, parse_time
+from .profiling import profile, profile_block
+from .rows import Rows, RowsMeasure, Sample, SampleMeasure, stacked
+from .texts import Characters, CharactersMeasure, Lengths, LengthsMeasure, Shapes, ShapesMeasure, collapsed, shape_of
+from .values import Values, ValuesMeasure, shown
+
+__all__ = [
+    "FEW_VALUES", "HEAD_ROWS", "MISSING_WORDS", "Block", "Characters", "Clock", "Column", "ColumnPlan", "Counts", "DeviceRuns", "Distinct", "Lengths",
+    "Measure", "Moments", "Nature", "Plan", "Rows", "Runs", "Sample", "Shapes", "Sketch", "Steps", "Tally", "Values", "collapsed", "installed", "kept",
+    "measures", "natures", "parse_number", "parse_time", "profile", "profile_block", "shape_of", "shown", "stacked", "tally",
+]
+
+
+def measures() -> list[Measure]:
+    """The built-in measures (hook `assayline.measures`)."""
+    return [
+        CountsMeasure(), MomentsMeasure(), ValuesMeasure(), DistinctMeasure(), ShapesMeasure(), CharactersMeasure(), LengthsMeasure(),
+        RunsMeasure(), DeviceRunsMeasure(), StepsMeasure(), ClockMeasure(), RowsMeasure(), SampleMeasure(),
+    ]  # fmt: skip

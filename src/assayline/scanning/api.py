@@ -1,0 +1,150 @@
+"""`assayline.scan`: one call for a file in a child process or a frame in memory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from assayline import hooks
+from assayline.core import Cell, Report, report_from_json
+from assayline.errors import MisuseError
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class ScanReport(Report):
+    """A report that can still reach the data it speaks of; it shows itself in a notebook."""
+
+    source: Any = field(default=None, compare=False, repr=False)
+    past_source: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+
+    def cells(self) -> Any:
+        """Every accused cell as a Polars frame: row, column, code, confidence, value, suggestion.
+
+        The input is looked at once more, so that a report of a large file stays small.
+        """
+        import polars as pl
+
+        from .table_scan import accused_cells
+
+        schema = {"row": pl.Int64, "column": pl.String, "code": pl.String, "confidence": pl.Float64, "value": pl.String, "suggestion": pl.String}
+        if isinstance(self.source, str):
+            with tempfile.TemporaryDirectory(prefix="assay-") as folder:
+                path = os.path.join(folder, "cells.csv")
+                _scan_path(self.source, self.past_source, cells=path)
+                from .work import view
+
+                return pl.DataFrame(accused_cells([(one.code, one.cell) for one in view("read_cells")(path)]), schema=schema)
+        found: list[tuple[str, Cell]] = []
+        _scan_frame(self.source, self.past_source, on_cells=found.extend)
+        return pl.DataFrame(accused_cells(found), schema=schema)
+
+    def split(self, frame: Any = None) -> tuple[Any, Any]:
+        """The rows that may go on, and the rows to put aside: those that a finding of verdict `split` or worse names.
+
+        Args:
+            frame: the frame that was scanned (any kind `scan` takes); the scanned one when None.
+
+        Returns:
+            (good, bad), of the same kind as the frame; every row is in exactly one of the two.
+
+        Raises:
+            MisuseError: the frame has another number of rows than the one that was scanned.
+        """
+        from assayline.gate import Policy
+        from assayline.tables.selecting import rows_of, take_rows
+
+        frame = self.source if frame is None else frame
+        if isinstance(frame, str):
+            raise MisuseError(f"split needs the rows in memory; read {frame!r} into a frame and pass it: report.split(frame)")
+        total = rows_of(frame)
+        if total != self.input.rows:
+            raise MisuseError(f"the frame has {total:,} rows, the scanned one had {self.input.rows:,}; pass the frame that was scanned")
+        policy = Policy()
+        codes = {finding.code for finding in self.findings if policy.splits(finding)}
+        accused = self.cells()
+        bad = set(accused.filter(accused["code"].is_in(sorted(codes)))["row"].to_list()) if codes else set()
+        return take_rows(frame, [row for row in range(total) if row not in bad]), take_rows(frame, sorted(bad))
+
+    def _repr_html_(self) -> str:
+        return self._view("notebook")
+
+    def __str__(self) -> str:
+        return self._view("text")
+
+    def _view(self, name: str) -> str:
+        for found, view in hooks.offered("assayline.views"):
+            if found == name:
+                return str(view(self))
+        return repr(self)
+
+
+def scan(input: Any, past: Any = (), *, on_progress: Progress | None = None) -> ScanReport:
+    """Say what is wrong with some data, with no configuration.
+
+    Args:
+        input: a path, folder, glob, archive or database address; or a pandas, Polars, PyArrow or DuckDB frame, a list of
+            dicts, a dict of lists, or anything with the Arrow interface.
+        past: earlier lots of the same data, oldest first: one input or a list of inputs; globs and folders in name order.
+        on_progress: receives (rows done, rows expected or 0, phase).
+
+    Returns:
+        A report: `verdict`, `findings` (worst first), `cells()`, `split()`, `as_json()`.
+
+    Raises:
+        InputError: the input cannot be read; it names file, place, cause and next step.
+
+    >>> import assayline
+    >>> report = assayline.scan({"city": ["Lyon", "Bonn"] * 30, "at": ["2026-01-01"] * 60})
+    >>> report.input.rows
+    60
+    """
+    pasts = tuple(past) if isinstance(past, (list, tuple)) else (past,)
+    if isinstance(input, os.PathLike):
+        input = os.fspath(input)
+    if isinstance(input, str):
+        document = _scan_path(input, pasts, on_progress=on_progress)
+        return _reaching(report_from_json(document), input, pasts)
+    return _reaching(_scan_frame(input, pasts, on_progress=on_progress), input, pasts)
+
+
+def _reaching(report: Report, source: Any, past: tuple[Any, ...]) -> ScanReport:
+    return ScanReport(
+        report.verdict, report.findings, report.input, report.columns, report.seconds, report.past_lots, source, past
+    )
+
+
+def _scan_path(path: str, past: Sequence[Any], *, cells: str | None = None, on_progress: Progress | None = None) -> dict[str, Any]:
+    from .apart import scan_apart
+
+    others = [one for one in past if not isinstance(one, (str, os.PathLike))]
+    if others:
+        raise MisuseError(f"the past of a file has to be files too, not {type(others[0]).__name__}; read the file into a frame instead")
+    return scan_apart(path, [os.fspath(one) for one in past], cells=cells, on_progress=on_progress)
+
+
+def _scan_frame(
+    frame: Any, past: Iterable[Any], *, on_cells: Callable[[list[tuple[str, Cell]]], None] | None = None, on_progress: Progress | None = None
+) -> Report:
+    from assayline.tables import open_frame, open_table
+
+    from .passes import silent
+    from .table_scan import past_of, scan_table
+    from .work import past_paths
+
+    lots: list[tuple[str, Any]] = []
+    for number, one in enumerate(past):
+        if isinstance(one, (str, os.PathLike)):
+            lots.extend((name, open_table(name)) for name in past_paths([os.fspath(one)]))
+        else:
+            lots.append((f"lot {number}", open_frame(one)))
+    table = open_frame(frame)
+    try:
+        earlier, codes = past_of(lots)
+        return scan_table(table, earlier, past_codes=codes, on_cells=on_cells, on_progress=on_progress or silent)
+    finally:
+        table.close()

@@ -1,0 +1,103 @@
+"""Scan: open, measure, suspect, locate, judge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from assayline.core import Cell, Finding, Past, Profile, Report
+from assayline.detectors import installed
+from assayline.gate import Policy, judge, subsume
+from assayline.tables import Table
+
+from .describing import described
+from .familiar import familiar_codes, only_new
+from .passes import Progress, detector_failed, first_look, second_look, silent
+
+CellSink = Callable[[list[tuple[str, Cell]]], None]
+
+
+def profile_of(table: Table) -> Profile:
+    """The profile of a table: what it contributes to a past."""
+    return first_look(table).profile
+
+
+def suspected(profile: Profile, past: Past) -> list[Finding]:
+    """What every installed detector says about a profile that is new against its past.
+
+    A detector that fails becomes a finding about it.
+    """
+    findings: list[Finding] = []
+    for detector in installed():
+        try:
+            findings.extend(only_new([(detector, finding) for finding in detector(profile, past)], profile, past))
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's detector raises, the others go on
+            findings.append(detector_failed(f"The detector {type(detector).__name__}", error))
+    return findings
+
+
+def scan_table(
+    table: Table,
+    past: Past | None = None,
+    *,
+    policy: Policy | None = None,
+    on_cells: CellSink | None = None,
+    on_progress: Progress = silent,
+    past_codes: Sequence[frozenset[str]] = (),
+) -> Report:
+    """Judge an open table against its past.
+
+    Args:
+        table: what to judge; it is read once, and once more where something was suspected.
+        past: profiles of earlier lots of the same flow.
+        policy: the limits between the verdicts.
+        on_cells: receives every accused cell, block by block in order of rows.
+        on_progress: receives (rows done, rows expected, phase).
+        past_codes: for each earlier lot, the codes of what reading it noticed.
+    """
+    past = past or Past()
+    policy = policy or Policy()
+    begun = time.perf_counter()
+    looked = first_look(table, on_progress)
+    measured = time.perf_counter()
+    facts = table.facts()  # now: a second pass may stop early
+
+    suspects = [*familiar_codes(table.findings(), past_codes), *looked.mismatches, *suspected(looked.profile, past)]
+    # Symptoms are dropped before the second look where the cause is already clear, and again after it, when rows are counted.
+    suspects = subsume(suspects)
+    notes: list[Finding] = []
+    shown: list[Finding] = []
+    for finding in suspects:
+        (shown if on_cells is not None and finding.severity >= policy.warn_at else notes).append(finding)
+    located = second_look(table, looked.plan, shown, every_cell=on_cells, on_progress=on_progress) if shown else []
+    located += second_look(table, looked.plan, notes, on_progress=on_progress)
+    verdict, findings = judge(located, facts.rows, policy)
+    ended = time.perf_counter()
+    return Report(
+        verdict, findings, facts, described(looked.profile, looked.plan),
+        {"read": looked.read_seconds, "profile": measured - begun - looked.read_seconds, "detect": ended - measured},
+        len(past),
+    )  # fmt: skip
+
+
+def past_of(tables: Iterable[tuple[str, Table]]) -> tuple[Past, list[frozenset[str]]]:
+    """The past that some tables make, in the order given, and the codes of what reading each noticed."""
+    names: list[str] = []
+    profiles: list[Profile] = []
+    codes: list[frozenset[str]] = []
+    for name, table in tables:
+        try:
+            profiles.append(profile_of(table))
+            codes.append(frozenset(finding.code for finding in table.findings()))
+            names.append(name)
+        finally:
+            table.close()
+    return Past(tuple(profiles), tuple(names)), codes
+
+
+def accused_cells(report: Sequence[tuple[str, Cell]]) -> list[dict[str, object]]:
+    """Accused cells as rows of the cells file."""
+    return [
+        {"row": cell.row, "column": cell.column, "code": code, "confidence": cell.confidence, "value": cell.value, "suggestion": cell.suggestion}
+        for code, cell in report
+    ]

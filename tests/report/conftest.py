@@ -1,0 +1,319 @@
+"""Reports to look at: one as a customer would get it, and one made of texts that try to get out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+
+from assayline.core import CATALOGUE, Cell, ColumnFacts, Finding, InputFacts, Report, Verdict
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</style><script>document.title='owned'</script>",
+    "\"><img src=x onerror=document.title='owned'>",
+    "' onmouseover='document.title=1",
+    "</title></svg><svg onload=document.title='owned'>",
+    "<!-- --><iframe src=https://example.org/></iframe>",
+    "javascript:document.title='owned'",
+    "https://example.org/beacon.png",
+    "&lt;b&gt;&#x3c;i&#x3e;",
+    "]]><![CDATA[<b>",
+    "\x1b[2J\x1b]0;owned\x07red\x1b[31m",
+    "\x9b31mC1",
+    "a\u202eb\u2066c\u2069",
+    "ad\u200bmin\ufeff",
+    "line one\nline two\r\n\ttab",
+    "nul\0nul",
+    "lone \ud800 and \udcff",
+    "\u2028\u2029",
+    "=cmd|' /C calc'!A0",
+    "@SUM(1+1)",
+    "+1+1",
+    "-2+3",
+    "\t=1",
+    "'=1",
+    "[bold red]markup[/bold red] :boom: [link=https://example.org]x[/link]",
+    "e" + "\u0301" * 60,
+    "\U000e0041\U000e0042tags",
+    "x" * 50_000,
+    "{{7*7}} ${7*7} {% raw %}",
+    "",
+    " ",
+)
+
+
+def _calendar() -> dict[str, int]:
+    days = {(date(2026, 1, 1) + timedelta(days=place)).isoformat(): 380 + 13 * (place % 7) for place in range(87)}
+    for gone in ("2026-02-11", "2026-02-12"):
+        del days[gone]
+    return days
+
+
+@pytest.fixture
+def sample() -> Report:
+    """What a scan of a delivery of a bike-sharing company with five faults might say."""
+    return sample_report()
+
+
+def sample_report() -> Report:
+    findings = (
+        Finding(
+            "unit_change",
+            ("temperature",),
+            severity=0.92,
+            layer="history",
+            where="station = Hafen",
+            rows=312,
+            exact_rows=True,
+            sentence="312 of 1,480 values of temperature at station Hafen lie between 46.2 and 87.8, where the rest of the column "
+            "and the past 12 lots lie between -8.1 and 31.0; turned from °F into °C they fit.",
+            evidence={"median": 68.4, "usual_median": 14.2, "touched_share": 0.0253, "usual_touched_share": 0.0, "conversion": "°F to °C"},
+            suggestion="Convert these rows from °F to °C, and ask the operator of station Hafen which sensor was replaced.",
+            examples=(
+                Cell(8120, "temperature", 0.99, "68.4", "20.2"),
+                Cell(8121, "temperature", 0.99, "68.7", "20.4"),
+                Cell(8125, "temperature", 0.98, "71.1", "21.7"),
+                Cell(8131, "temperature", 0.97, "46.2", "7.9"),
+            ),
+            picture={
+                "kind": "histogram",
+                "edges": [-10 + 4 * i for i in range(26)],
+                "counts": [12, 60, 210, 520, 900, 1480, 2210, 2350, 1900, 1200, 420, 30, 0, 0, 6, 28, 60, 88, 70, 41, 15, 4, 0, 0, 0],
+                "marked": [[46, 90]],
+            },
+        ),
+        Finding(
+            "category_spelling",
+            ("city",),
+            severity=0.71,
+            rows=41,
+            sentence="41 values of city are written in 6 other ways than the 2,214 values they mean: "
+            "' berlin', 'Berlln', 'BERLIN' stand for 'Berlin'.",
+            evidence={"variant_rows": 41, "main_rows": 2214},
+            suggestion="Write 'Berlin' in these rows; --cells lists each with its correction.",
+            examples=(
+                Cell(17, "city", 0.98, " berlin", "Berlin"),
+                Cell(204, "city", 0.97, "Berlln", "Berlin"),
+                Cell(990, "city", 0.96, "BERLIN ", "Berlin"),
+                Cell(1204, "city", 0.93, "Müchen", "München"),
+                Cell(3377, "city", 0.99, "KÃ¶ln", "Köln"),
+            ),
+            picture={
+                "kind": "bars",
+                "labels": ["Berlin", "Hamburg", "München", "Köln", "BERLIN ", " berlin", "Berlln", "Müchen"],
+                "values": [2214, 1873, 1702, 1544, 18, 12, 7, 4],
+                "marked": [4, 5, 6, 7],
+                "unit": "rows",
+            },
+        ),
+        Finding(
+            "missing_spike",
+            ("user_email",),
+            severity=0.66,
+            layer="history",
+            rows=1482,
+            sentence="12% of user_email is empty; in the last 12 lots it was between 0.6% and 1.4%.",
+            evidence={"null_share": 0.12, "usual_null_share": 0.01},
+            suggestion="Ask the source; the rows cannot be repaired from the table itself.",
+            picture={
+                "kind": "series",
+                "values": [0.009, 0.011, 0.008, 0.012, 0.010, 0.014, 0.009, None, 0.011, 0.010, 0.006, 0.012, 0.12],
+                "labels": [f"2026-{w:02d}" for w in range(1, 14)],
+                "band": [[0.005, 0.016]],
+                "marked": [12],
+            },
+        ),
+        Finding(
+            "missing_day",
+            ("started_at",),
+            severity=0.55,
+            rows=0,
+            sentence="2026-02-11 and 2026-02-12 have no rows; every other day of the quarter has between 380 and 458.",
+            evidence={"missing_days": 2, "usual_day_rows": 412},
+            suggestion="Ask for the two days again.",
+            picture={"kind": "calendar", "days": _calendar(), "marked": ["2026-02-11", "2026-02-12"]},
+        ),
+        Finding(
+            "global_shift",
+            ("duration_minutes",),
+            severity=0.42,
+            layer="history",
+            sentence="The median of duration_minutes is 19.5; in the last 12 lots it lay between 13.8 and 14.9.",
+            evidence={"median": 19.5, "usual_median": 14.3, "moved_share": 0.31},
+            suggestion="Look whether trips below 5 minutes are filtered now.",
+            picture={
+                "kind": "compare",
+                "before": {"edges": list(range(0, 62, 2)), "counts": [round(900 * math.exp(-((x - 7) ** 2) / 18)) for x in range(30)]},
+                "after": {
+                    "edges": list(range(0, 62, 2)),
+                    "counts": [0, 0, 0] + [round(800 * math.exp(-((x - 10) ** 2) / 22)) for x in range(27)],
+                },
+            },
+        ),
+        Finding(
+            "disguised_missing",
+            ("age",),
+            severity=0.35,
+            rows=96,
+            sentence="96 values of age are -999; no other value is below 14.",
+            evidence={"share": 0.0078, "usual_share": 0.0003},
+            suggestion="Read -999 as an empty cell.",
+            examples=(Cell(55, "age", 0.99, "-999", ""), Cell(61, "age", 0.99, "-999", "")),
+            picture={"kind": "share", "value": 0.0078, "usual": 0.0003},
+        ),
+        Finding("id_column", ("trip_id",), "Every one of the 12,345 values of trip_id is different.", severity=0.1),
+        Finding("personal_data", ("user_email",), "10,863 values of user_email are e-mail addresses.", severity=0.15),
+        Finding(
+            "highly_correlated",
+            ("duration_minutes", "price_cents"),
+            "price_cents is 25 times duration_minutes in 98.1% of the rows.",
+            severity=0.1,
+        ),
+        Finding(
+            "leading_zeros", ("postcode",), "1,021 of 12,345 postcodes start with 0; read as numbers they would lose it.", severity=0.2
+        ),
+    )
+    hist = {"kind": "histogram", "edges": list(range(21)), "counts": [round(100 * math.exp(-((x - 8) ** 2) / 20)) for x in range(20)]}
+    columns = (
+        ColumnFacts("trip_id", "identifier", None, 0.0, 12345, {"shape": "A-999999"}),
+        ColumnFacts(
+            "started_at",
+            "time",
+            None,
+            0.0,
+            12011,
+            {"first": "2026-01-01 00:03", "last": "2026-03-28 23:58"},
+            {"kind": "calendar", "days": _calendar()},
+        ),
+        ColumnFacts("duration_minutes", "number", None, 0.0, 214, {"min": "1", "median": "19.5", "max": "1,440"}, hist),
+        ColumnFacts(
+            "temperature",
+            "number",
+            None,
+            0.004,
+            611,
+            {"min": "-8.1", "median": "14.3", "max": "87.8"},
+            {
+                "kind": "histogram",
+                "edges": [-10 + 4 * i for i in range(26)],
+                "counts": [12, 60, 210, 520, 900, 1480, 2210, 2350, 1900, 1200, 420, 30, 0, 0, 6, 28, 60, 88, 70, 41, 15, 4, 0, 0, 0],
+                "marked": [[46, 90]],
+            },
+        ),
+        ColumnFacts(
+            "city",
+            "category",
+            "city",
+            0.0,
+            10,
+            {"top": "Berlin"},
+            {
+                "kind": "bars",
+                "labels": ["Berlin", "Hamburg", "München", "Köln", "other"],
+                "values": [2214, 1873, 1702, 1544, 41],
+                "marked": [4],
+            },
+        ),
+        ColumnFacts(
+            "user_email",
+            "text",
+            "email",
+            0.12,
+            10122,
+            {"shape": "aaaa@aaaa.aa", "length": "9 to 41"},
+            {"kind": "bars", "labels": ["aaaa@aaaa.aa", "aaaa.aaaa@aaaa.aa", "aaaa99@aaaa.aa"], "values": [0.71, 0.22, 0.07]},
+        ),
+        ColumnFacts("age", "number", None, 0.031, 71, {"min": "-999", "median": "34", "max": "88"}, hist),
+        ColumnFacts("price_cents", "number", None, 0.0, 214, {"min": "25", "median": "488", "max": "36,000"}, hist),
+        ColumnFacts("postcode", "category", "postcode", 0.0, 812, {"shape": "99999"}),
+        ColumnFacts(
+            "member", "boolean", None, 0.0, 2, {"true": "61%"}, {"kind": "bars", "labels": ["true", "false"], "values": [7530, 4815]}
+        ),
+        ColumnFacts("remarks", "empty", None, 1.0, 0),
+    )
+    return Report(
+        Verdict.SPLIT,
+        findings,
+        InputFacts(
+            "deliveries/2026-03-28/trips.csv",
+            "sha256:" + "7d9f2c41" * 8,
+            12345,
+            len(columns),
+            1_408_221,
+            "csv",
+            {"encoding": "UTF-8", "delimiter": ",", "line ends": "LF"},
+        ),
+        columns,
+        {"read": 0.11, "profile": 0.22, "detect": 0.09},
+        past_lots=12,
+    )
+
+
+@pytest.fixture
+def hostile() -> Report:
+    """Every place where foreign text can stand holds each hostile text once."""
+    return hostile_report()
+
+
+def hostile_report() -> Report:
+    kinds = ("bars", "series", "histogram")
+    codes = tuple(CATALOGUE)
+    findings = tuple(
+        Finding(
+            codes[place % len(codes)] if place % 2 else evil or "empty",
+            (evil, evil + "2"),
+            evil,
+            severity=round(1 - place / 40, 3),
+            where=evil,
+            rows=3,
+            evidence={evil: evil, "share": 0.5, "median": 3.0},
+            suggestion=evil,
+            examples=(Cell(place, evil, 0.9, evil, evil), Cell(place + 1, "*", 0.5, None, None)),
+            picture={
+                "kind": kinds[place % 3],
+                "labels": [evil, "b"],
+                "values": [1, 2],
+                "edges": [0, 1],
+                "counts": [2],
+                "unit": evil,
+                "marked": [],
+            },
+        )
+        for place, evil in enumerate(HOSTILE)
+    )
+    columns = tuple(
+        ColumnFacts(evil, evil, evil, 0.5, 3, {evil: evil}, {"kind": "bars", "labels": [evil], "values": [1], "marked": [0], "unit": evil})
+        for evil in HOSTILE
+    )
+    evil = "".join(HOSTILE[:-3])
+    return Report(
+        Verdict.HOLD, findings, InputFacts(evil, evil, 10, len(columns), 100, evil, {evil: evil, "delimiter": "\t"}), columns, {evil: 0.5}
+    )
+
+
+def report_of(text: str) -> Report:
+    """A report in which every foreign text is this one."""
+    finding = Finding(
+        "typo",
+        (text, text),
+        text,
+        severity=0.7,
+        where=text,
+        rows=2,
+        evidence={text: text},
+        suggestion=text,
+        examples=(Cell(0, text, 0.9, text, None), Cell(1, "*", 0.9, None, text)),
+        picture={"kind": "bars", "labels": [text], "values": [1], "unit": text},
+    )
+    column = ColumnFacts(text, text, text, 0.5, 3, {text: text}, {"kind": "series", "values": [1, 2], "labels": [text, text]})
+    return Report(
+        Verdict.WARN, (finding, finding.but(severity=0.1)), InputFacts(text, text, 2, 1, 5, text, {text: text}), (column,), {text: 1.0}
+    )
+
+
+@pytest.fixture(name="report_of", scope="session")
+def _report_of() -> Callable[[str], Report]:
+    return report_of

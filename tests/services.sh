@@ -1,0 +1,19 @@
+#!/bin/sh
+# Puts in place what the tests of databases need: a PostgreSQL that answers, or its programs, of which the tests start one of their own.
+# On a machine that has neither and is not ours to change, it says so, and those tests are skipped just as loudly.
+set -eu
+
+if [ -n "${ASSAY_POSTGRES:-}" ]; then echo "services: PostgreSQL as named by ASSAY_POSTGRES"; exit 0; fi
+if ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1; then
+  echo "services: PostgreSQL's programs are here"; exit 0
+fi
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
+  echo "services: installing PostgreSQL"
+  # Without a cluster of the system: the tests make their own and throw it away.
+  mkdir -p /etc/postgresql-common
+  [ -e /etc/postgresql-common/createcluster.conf ] || echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf
+  if { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null 2>&1; then
+    exit 0
+  fi
+fi
+echo "services: POSTGRESQL IS NOT TESTED HERE: no server, no programs, no way to install them (apt-get install postgresql, or set ASSAY_POSTGRES)" >&2
