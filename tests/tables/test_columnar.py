@@ -40,7 +40,11 @@ def read(path: Path, columns: list[str] | None = None) -> tuple[pl.DataFrame, di
 
 
 def write(path: Path, table: pa.Table) -> None:
-    writers: dict[str, Callable[[pa.Table, str], None]] = {".parquet": pq.write_table, ".feather": feather.write_feather, ".orc": orc.write_table}
+    writers: dict[str, Callable[[pa.Table, str], None]] = {
+        ".parquet": pq.write_table,
+        ".feather": feather.write_feather,
+        ".orc": orc.write_table,
+    }
     writers[path.suffix](table, str(path))
 
 
@@ -211,3 +215,29 @@ def test_a_schema_that_contains_itself_is_refused() -> None:
 
     with pytest.raises(LimitExceeded, match="recursive"):
         smallest_size("a.avro", schema, {}, ())
+
+
+def empty_lists(tmp_path: Path, items: int) -> Path:
+    """One record whose list holds so many nulls, which take no byte in the file."""
+    schema = {
+        "type": "record",
+        "name": "r",
+        "fields": [
+            {"name": "m", "type": {"type": "map", "values": "long"}},
+            {"name": "a", "type": ["null", {"type": "array", "items": "null"}]},
+        ],
+    }
+    with (tmp_path / "a.avro").open("wb") as file:
+        fastavro.writer(file, fastavro.parse_schema(schema), [{"m": {"x": 1}, "a": [None] * items}, {"m": {}, "a": None}])
+    return tmp_path / "a.avro"
+
+
+def test_an_avro_list_of_a_million_nothings_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    with pytest.raises(LimitExceeded, match=r"1000001 items that take no byte"):
+        read(empty_lists(tmp_path, 1_000_001))
+
+
+def test_an_avro_list_of_a_few_nothings_is_read(tmp_path: Path) -> None:
+    frame, _ = read(empty_lists(tmp_path, 3))
+
+    assert frame.height == 2

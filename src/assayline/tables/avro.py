@@ -14,6 +14,7 @@ import polars as pl
 from assayline.core import Finding, InputFacts
 from assayline.errors import LimitExceeded, Unreadable
 
+from .avro_lists import EmptyItems, TooManyItems
 from .header import header_findings, unique_names
 from .jsontext import Shape, _as_text, check_depth
 from .plain import is_panic, named
@@ -84,6 +85,7 @@ class AvroTable:
         self.columns = unique_names(self.raw_names)
         self.rows_hint = sum(block.count for block in self.blocks)
         self.rows = 0
+        self._weigh_lists()
         self._with_polars = True
         first = self._groups()[0] if self.blocks else ()
         try:
@@ -100,6 +102,20 @@ class AvroTable:
                     for shape, value in zip(self.shapes, row, strict=True):
                         shape.see(_plain(value), 0)
             self.dtypes = tuple(_instance(shape.dtype()) for shape in self.shapes)
+
+    def _weigh_lists(self) -> None:
+        lists = EmptyItems(self.schema)
+        for group in self._groups() if lists.needed else ():
+            with named(self.source.path, "a record cannot be decoded", f"byte {group[0].offset}"):
+                try:
+                    lists.count(self._bytes(group))
+                except TooManyItems as error:
+                    raise LimitExceeded(
+                        self.source.path,
+                        f"its lists hold {error} items that take no byte",
+                        place=f"byte {group[0].offset}",
+                        next_step="ask for it again, without the lists of nothing",
+                    ) from error
 
     def _groups(self) -> list[tuple[Block, ...]]:
         groups: list[tuple[Block, ...]] = []
