@@ -6,11 +6,15 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from assayline import hooks
 from assayline.core import Cell, Report, report_from_json
 from assayline.errors import MisuseError
+
+if TYPE_CHECKING:
+    from assayline.tables import Table
 
 Progress = Callable[[int, int, str], None]
 
@@ -130,21 +134,22 @@ def _scan_path(path: str, past: Sequence[Any], *, cells: str | None = None, on_p
 def _scan_frame(
     frame: Any, past: Iterable[Any], *, on_cells: Callable[[list[tuple[str, Cell]]], None] | None = None, on_progress: Progress | None = None
 ) -> Report:
+    from assayline.detectors.comparison import RECENT_LOTS
     from assayline.tables import open_frame, open_table
 
     from .passes import silent
     from .table_scan import past_of, scan_table
     from .work import past_paths
 
-    lots: list[tuple[str, Any]] = []
+    lots: list[tuple[str, Callable[[], Table]]] = []
     for number, one in enumerate(past):
         if isinstance(one, (str, os.PathLike)):
-            lots.extend((name, open_table(name)) for name in past_paths([os.fspath(one)]))
+            lots.extend((name, partial(open_table, name)) for name in past_paths([os.fspath(one)]))
         else:
-            lots.append((f"lot {number}", open_frame(one)))
+            lots.append((f"lot {number}", partial(open_frame, one)))
     table = open_frame(frame)
     try:
-        earlier, codes = past_of(lots)
+        earlier, codes = past_of((name, opened()) for name, opened in lots[-RECENT_LOTS:])
         return scan_table(table, earlier, past_codes=codes, on_cells=on_cells, on_progress=on_progress or silent)
     finally:
         table.close()
