@@ -7,11 +7,15 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from assayline import hooks
 from assayline.core import Cell, Report, report_from_json
 from assayline.errors import MisuseError
+
+if TYPE_CHECKING:
+    from assayline.tables import Table
 
 Progress = Callable[[int, int, str], None]
 
@@ -142,22 +146,23 @@ def _scan_path(path: str, past: Sequence[Any], parents: Sequence[Any], *, cells:
 def _scan_frame(
     frame: Any, past: Iterable[Any], parents: Iterable[Any], *, on_cells: Callable[[list[tuple[str, Cell]]], None] | None = None, on_progress: Progress | None = None
 ) -> Report:
+    from assayline.detectors.comparison import RECENT_LOTS
     from assayline.tables import open_frame, open_table
 
     from .passes import silent
     from .table_scan import past_of, scan_table
     from .work import called, past_paths
 
-    lots: list[tuple[str, Any]] = []
+    lots: list[tuple[str, Callable[[], Table]]] = []
     for number, one in enumerate(past):
         if isinstance(one, (str, os.PathLike)):
-            lots.extend((name, open_table(name)) for name in past_paths([os.fspath(one)]))
+            lots.extend((name, partial(open_table, name)) for name in past_paths([os.fspath(one)]))
         else:
-            lots.append((f"lot {number}", open_frame(one)))
+            lots.append((f"lot {number}", partial(open_frame, one)))
     with ExitStack() as stack:
         table = open_frame(frame)
         stack.callback(table.close)
-        earlier, codes = past_of(lots)
+        earlier, codes = past_of((name, opened()) for name, opened in lots[-RECENT_LOTS:])
         related: list[tuple[str, Any]] = []
         for number, one in enumerate(parents, start=1):
             if isinstance(one, (str, os.PathLike)):

@@ -11,8 +11,10 @@ from typing import Any
 
 from assayline import hooks
 from assayline.core import Cell
+from assayline.detectors.comparison import RECENT_LOTS
 from assayline.errors import MisuseError, NotFound
 from assayline.tables import Limits, Table, open_table
+from assayline.tables.identical import identical
 from assayline.tables.source import without_password
 
 from .table_scan import CellSink, past_of, scan_table
@@ -36,7 +38,8 @@ def scan_path(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -
         tell({"done": done, "total": total, "phase": phase})
 
     limits = Limits(**request.get("limits") or {})
-    past, codes = past_of(_with_progress(list(past_paths(request.get("past") or [])), limits, on_progress))
+    earlier = list(past_paths(request.get("past") or []))
+    past, codes = past_of(_with_progress(earlier[-RECENT_LOTS:], limits, on_progress))
     table = open_table(request["path"], limits)
     with ExitStack() as stack:
         stack.callback(table.close)
@@ -45,7 +48,10 @@ def scan_path(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -
             parents.append((called(name), open_table(name, limits)))
             stack.callback(parents[-1][1].close)
         sink = stack.enter_context(view("cells")(request["cells"])) if request.get("cells") else None
-        report = scan_table(table, past, past_codes=codes, on_cells=_written(sink) if sink else None, on_progress=on_progress, parents=parents)
+        report = scan_table(
+            table, past, past_codes=codes, twins=identical(request["path"], earlier), earlier_lots=len(earlier),
+            on_cells=_written(sink) if sink else None, on_progress=on_progress, parents=parents,
+        )  # fmt: skip
     return report.as_json()
 
 
