@@ -117,7 +117,7 @@ def _of_column(profile: Profile, column: str, nature: Nature, values: Tally) -> 
         accuse("category_spelling", other_spellings(rest))
         accuse("typo", mistyped_values(rest, known_words(profile)))
     if nature.meaning in (None, "free text"):
-        accuse("typo", mistyped_words(rest, known_words(profile)))
+        accuse("typo", mistyped_words(rest, known_words(profile), sentences=nature.meaning == "free text"))
     accuse("pattern_break", broken_forms(rest, nature))
     if nature.meaning in (None, "free text"):
         accuse("pattern_break", broken_capitals(rest))
