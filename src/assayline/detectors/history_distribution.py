@@ -323,6 +323,12 @@ def _explained(comparison: Comparison, view: View, whole: Moved, p_level: float,
             severity=0.5, layer="history", evidence={**evidence, "uncovered_share": round(part[1], 3)},
             suggestion="find out which part of the population is missing", picture=picture,
         )  # fmt: skip
+    if _scattered(view, now, past):
+        return Finding(
+            "noise_increase", (view.name,), f"{view.name} is scattered around its usual value today: {percent(_same_value(now))} of the rows hold one value against "
+            f"{percent(_same_value(past))} in {lots(comparison.lots)}.",
+            severity=0.45, layer="history", evidence=evidence, suggestion="ask what disturbs the measurement", picture=picture,
+        )  # fmt: skip
     if p_spread < 1 and (p_spread <= p_level or abs(whole.shift) < 0.5 * whole.log_spread):
         return Finding(
             "noise_increase", (view.name,), f"{view.name} varies {number(float(np.exp(whole.log_spread)))} times as much as in "
@@ -336,6 +342,20 @@ def _explained(comparison: Comparison, view: View, whole: Moved, p_level: float,
         severity=0.5 if abs(whole.shift) > 1 else 0.4, layer="history", evidence=evidence,
         suggestion="ask what changed, or accept it as the new normal", picture=picture,
     )  # fmt: skip
+
+
+def _same_value(values: Floats) -> float:
+    return float(np.unique(values, return_counts=True)[1].max()) / len(values)
+
+
+def _scattered(view: View, now: Floats, past: Floats) -> bool:
+    """Whether a column that was mostly one value has it no more, and lies on both sides of it instead: noise, not a shift, which would move the value as a whole."""
+    if not _lumpy(view) or _same_value(now) > 0.5 * _same_value(past):
+        return False
+    values, counts = np.unique(past, return_counts=True)
+    mode = values[int(np.argmax(counts))]
+    above, below = float((now > mode).mean()), float((now < mode).mean())
+    return min(above, below) > 0.25 * (above + below)
 
 
 def _part(view: View, now: Floats, past: Floats, limit: float) -> tuple[str, float] | None:

@@ -9,9 +9,10 @@ import polars as pl
 
 from assayline.core import Finding
 
-from .comparison import Comparison, Floats, View
+from .comparison import Comparison, Floats, Ints, View
 from .expectation import at_least, levels, shares
 from .familiarity import Familiarity
+from .mixture import against_lots, counted, cuts, quantile_bins, transposed
 from .suspicion import Suspicion
 from .wording import between, lots, percent
 
@@ -27,6 +28,9 @@ UNUSUAL = 0.25  # quantile of familiarity below which both cells must lie where 
 MOST_DRIFT = 0.3  # share of a good lot its forerunners had not prepared for: then a new value means nothing
 MOST_COLUMNS = 60
 LEAST_COLUMNS = 4
+TABLE_BINS = 12  # of the pairs of two columns of numbers: 144 cells for a few hundred rows
+MOST_WORDS = 60  # of two columns of words: beyond it most pairs are never seen
+LEAST_NATS = 6.0  # evidence below which nothing is said, whatever the past: 400 to 1
 
 
 class Misplaced:
@@ -69,6 +73,12 @@ class Misplaced:
         pairs = [(i, j) for i, j in near if steady[i] and steady[j] and views[i].kind == views[j].kind]
         best: Suspicion | None = None
         for i, j in pairs:
+            plain = _changed_round(comparison, views[i], views[j], len(pairs))
+            if plain is not None:
+                best = plain if best is None or _stronger(plain, best) else best
+                continue
+            if views[i].kind == "number":
+                continue  # the table of both numbers sees everything that their own frequencies say
             a, b = moved(i, j), moved(j, i)
             # Both cells must gain: one strange value alone is no swap.
             gain_now = np.minimum(a[0] - own_now[i], b[0] - own_now[j])
@@ -77,8 +87,7 @@ class Misplaced:
             if better.any() and not all(np.median(own_now[k][better]) < np.quantile(own_past[k], UNUSUAL) for k in (i, j)):
                 continue
             found = _swapped(comparison, views[i].name, views[j].name, gain_now, gain_past, lot, len(pairs))
-            if found is not None and (best is None or found.p < best.p or (found.p == best.p
-                    and found.finding.evidence["mean_gain_nats"] > best.finding.evidence["mean_gain_nats"])):  # type: ignore[operator]  # both are numbers
+            if found is not None and (best is None or _stronger(found, best)):
                 best = found
         if best is not None:
             yield best
@@ -103,6 +112,55 @@ def _different(view: View) -> int:
     """How many values the past had: a column that was constant may turn into anything."""
     past = view.codes[1]
     return len(np.unique(past[past >= 0]))
+
+
+def _stronger(one: Suspicion, other: Suspicion) -> bool:
+    return (-one.p, float(one.finding.evidence["mean_gain_nats"])) > (-other.p, float(other.finding.evidence["mean_gain_nats"]))
+
+
+def _changed_round(comparison: Comparison, first: View, second: View, tests: int) -> Suspicion | None:
+    """Whether a part of the rows fits the pairs of values of the past better when transposed; None also where the two have no values in common."""
+    bins = _common_bins(first, second)
+    if bins is None:
+        return None
+    now_a, now_b, past_a, past_b, count = bins
+    today, before = counted(now_a, now_b, count)[0], counted(past_a, past_b, count, first.lot, first.lots)
+    found = against_lots(today, before, transposed)
+    rows = int(today.sum())
+    cells = round(found.part * rows)
+    if found.nats <= LEAST_NATS or cells < 2:
+        return None
+    gain = transposed(before.sum(axis=0))
+    usual = float((before.sum(axis=0) * (gain > 0)).sum() / max(1.0, before.sum()))
+    share = max(found.part, float((today * (gain > 0)).sum() / rows) - usual)
+    return Suspicion(Finding(
+        "column_swap", (first.name, second.name),
+        f"{percent(share)} of the rows fit {lots(comparison.lots)} better with {first.name} and {second.name} changed round; there it was {percent(usual)}.",
+        severity=0.8 if share > 0.5 else 0.6, layer="history", rows=max(cells, 1),
+        evidence={"share": round(share, 4), "usual_share": round(usual, 5), "mean_gain_nats": round(found.nats / rows, 3), "gain_nats": round(found.nats, 1),
+            "usual_gain_nats": round(found.usual, 1)},
+        suggestion=f"change {first.name} and {second.name} back", picture={"kind": "share", "value": share, "usual": usual},
+    ), min(1.0, found.p * tests))  # fmt: skip
+
+
+def _common_bins(first: View, second: View) -> tuple[Ints, Ints, Ints, Ints, int] | None:
+    """Both columns on one set of bins (today, today, past, past, number of bins): quantiles of both numbers, or the words of both."""
+    if first.kind == second.kind == "number":
+        edges = cuts(np.concatenate((_thinned(first.past), _thinned(second.past))), TABLE_BINS)
+        edges = np.unique(np.concatenate((edges, cuts(first.past, TABLE_BINS // 2), cuts(second.past, TABLE_BINS // 2))))
+        parts = [quantile_bins(values, edges) for values in (first.now, second.now, first.past, second.past)]
+        return parts[0], parts[1], parts[2], parts[3], len(edges) + 1
+    if first.kind != "text" or second.kind != "text" or not (first.is_closed and second.is_closed):
+        return None
+    words = {word: number for number, word in enumerate(sorted({*first.codes[2], *second.codes[2]}))}
+    if len(words) > MOST_WORDS:
+        return None
+    new = [np.array([words[value] for value in view.codes[2]] + [-1], dtype=np.int64) for view in (first, second)]
+    return new[0][first.codes[0]], new[1][second.codes[0]], new[0][first.codes[1]], new[1][second.codes[1]], len(words)
+
+
+def _thinned(values: Floats) -> Floats:
+    return values[:: max(1, len(values) // ROWS)]
 
 
 def _swapped(comparison: Comparison, first: str, second: str, now: Floats, past: Floats, lot: np.ndarray, tests: int) -> Suspicion | None:
