@@ -114,6 +114,10 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
         return not source_lost_them
     if pair == ("missing_source", "truncated_batch"):
         return source_lost_them
+    if cause.code in ("segment_shift", "unit_change") and symptom.code == "column_swap" and symptom.where is not None:
+        return cause.where == symptom.where and bool(set(cause.columns) & set(symptom.columns))  # a swap in that segment only is its shift, seen against a neighbour
+    if cause.code == "column_swap" and symptom.code in ("segment_shift", "unit_change") and symptom.where is not None and cause.where == symptom.where:
+        return False
     if pair == ("missing_source", "missing_spike"):
         return cause.columns != symptom.columns  # what never came leaves its columns emptier, or fuller
     if cause.code in ORDER and symptom.code in ORDER and ORDER.index(cause.code) > ORDER.index(symptom.code):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from assayline.core import Finding
@@ -13,8 +15,11 @@ from .comparison import Comparison, Floats, Ints, View
 from .expectation import at_least, levels, shares
 from .familiarity import Familiarity
 from .mixture import against_lots, counted, cuts, quantile_bins, transposed
+from .resemblance import largest_gap
 from .suspicion import Suspicion
 from .wording import between, lots, percent
+
+Mask = npt.NDArray[np.bool_]
 
 ROWS = 2_000  # rows of the past that are tried in the wrong column
 NEIGHBOURS = 3  # columns apart; what is changed round stands near, and all pairs would cost too much
@@ -123,40 +128,101 @@ def _changed_round(comparison: Comparison, first: View, second: View, tests: int
     bins = _common_bins(first, second)
     if bins is None:
         return None
-    now_a, now_b, past_a, past_b, count = bins
-    today, before = counted(now_a, now_b, count)[0], counted(past_a, past_b, count, first.lot, first.lots)
-    found = against_lots(today, before, transposed)
-    rows = int(today.sum())
-    cells = round(found.part * rows)
+    a, b, past_a, past_b, count, could_now, could_past = bins
+    before = counted(past_a, past_b, count, first.lot, first.lots)
+    today = counted(np.where(could_now, a, -1), b, count)[0]
+    found = against_lots(today, before, transposed, counted(np.where(could_past, past_a, -1), past_b, count, first.lot, first.lots))
+    cells = round(found.part * float(today.sum()))
     if found.nats <= LEAST_NATS or cells < 2:
         return None
     gain = transposed(before.sum(axis=0))
+    odd = could_now & (a >= 0) & (b >= 0)
+    odd &= gain[np.maximum(a, 0), np.maximum(b, 0)] > 0
+    if not _back_in_their_past(first, second, np.ones(len(a), dtype=np.bool_) if found.part > 0.9 else odd):
+        return None
+    rows = max(1, len(a))
     usual = float((before.sum(axis=0) * (gain > 0)).sum() / max(1.0, before.sum()))
-    share = max(found.part, float((today * (gain > 0)).sum() / rows) - usual)
+    share = max(float(cells), float(odd.sum()) - usual * rows) / rows
+    where = _only_where(comparison, odd)
     return Suspicion(Finding(
         "column_swap", (first.name, second.name),
         f"{percent(share)} of the rows fit {lots(comparison.lots)} better with {first.name} and {second.name} changed round; there it was {percent(usual)}.",
-        severity=0.8 if share > 0.5 else 0.6, layer="history", rows=max(cells, 1),
+        severity=0.8 if share > 0.5 else 0.6, layer="history", rows=max(cells, 1), where=where,
         evidence={"share": round(share, 4), "usual_share": round(usual, 5), "mean_gain_nats": round(found.nats / rows, 3), "gain_nats": round(found.nats, 1),
             "usual_gain_nats": round(found.usual, 1)},
         suggestion=f"change {first.name} and {second.name} back", picture={"kind": "share", "value": share, "usual": usual},
     ), min(1.0, found.p * tests))  # fmt: skip
 
 
-def _common_bins(first: View, second: View) -> tuple[Ints, Ints, Ints, Ints, int] | None:
-    """Both columns on one set of bins (today, today, past, past, number of bins): quantiles of both numbers, or the words of both."""
+def _back_in_their_past(first: View, second: View, rows: Mask) -> bool:
+    """Whether both columns look like good lots once these rows are changed back: a shift of one of them does not."""
+    for view, other in ((first, second), (second, first)):
+        if view.kind == "number":
+            today, past = np.where(rows, other.now, view.now), view.past[np.isfinite(view.past)]
+            today = today[np.isfinite(today)]
+            own = [view.past[(view.lot == lot) & np.isfinite(view.past)] for lot in range(view.lots)]
+            usual = max((largest_gap(one, past) for one in own if len(one) >= 5), default=1.0)
+            if largest_gap(today, past) > usual + 0.5 / np.sqrt(max(1, len(today))):
+                return False
+    return True
+
+
+def _only_where(comparison: Comparison, rows: Mask) -> str | None:
+    """The one segment that holds nearly all of these rows and is not most of the table, or None."""
+    for group in comparison.segments:
+        codes, counts = np.unique(group.codes[0][rows], return_counts=True)
+        if len(codes) and codes[int(np.argmax(counts))] >= 0 and counts.max() >= 0.9 * rows.sum():
+            top = int(codes[int(np.argmax(counts))])
+            if (group.codes[0] == top).mean() <= 0.6:
+                return f"{group.name} = {group.codes[2][top]}"
+    return None
+
+
+class _Bins(NamedTuple):
+    """Two columns on one set of bins: quantiles of the numbers of both, or the words of both.
+
+    Args:
+        now_a, now_b, past_a, past_b: bin of each cell; -1 for none.
+        count: number of bins.
+        could_now, could_past: rows whose two values could each have stood in the other column.
+    """
+
+    now_a: Ints
+    now_b: Ints
+    past_a: Ints
+    past_b: Ints
+    count: int
+    could_now: Mask
+    could_past: Mask
+
+
+def _common_bins(first: View, second: View) -> _Bins | None:
     if first.kind == second.kind == "number":
         edges = cuts(np.concatenate((_thinned(first.past), _thinned(second.past))), TABLE_BINS)
         edges = np.unique(np.concatenate((edges, cuts(first.past, TABLE_BINS // 2), cuts(second.past, TABLE_BINS // 2))))
         parts = [quantile_bins(values, edges) for values in (first.now, second.now, first.past, second.past)]
-        return parts[0], parts[1], parts[2], parts[3], len(edges) + 1
+        could = [_could_stand(a, second) & _could_stand(b, first) for a, b in ((first.now, second.now), (first.past, second.past))]
+        return _Bins(parts[0], parts[1], parts[2], parts[3], len(edges) + 1, could[0], could[1])
     if first.kind != "text" or second.kind != "text" or not (first.is_closed and second.is_closed):
         return None
     words = {word: number for number, word in enumerate(sorted({*first.codes[2], *second.codes[2]}))}
     if len(words) > MOST_WORDS:
         return None
-    new = [np.array([words[value] for value in view.codes[2]] + [-1], dtype=np.int64) for view in (first, second)]
-    return new[0][first.codes[0]], new[1][second.codes[0]], new[0][first.codes[1]], new[1][second.codes[1]], len(words)
+    in_words = [np.array([words[value] for value in view.codes[2]] + [-1], dtype=np.int64) for view in (first, second)]
+    known = [np.isin(np.arange(len(words)), place[view.codes[1]]) for place, view in zip(in_words, (first, second), strict=True)]
+    now_a, now_b, past_a, past_b = in_words[0][first.codes[0]], in_words[1][second.codes[0]], in_words[0][first.codes[1]], in_words[1][second.codes[1]]
+    return _Bins(now_a, now_b, past_a, past_b, len(words), known[1][now_a] & known[0][now_b], known[1][past_a] & known[0][past_b])
+
+
+def _could_stand(values: Floats, column: View) -> Mask:
+    """Which numbers a column of the past could have held: within its range, and whole where it is."""
+    past = column.past[np.isfinite(column.past)]
+    with np.errstate(invalid="ignore"):
+        fits = (values >= past.min(initial=np.inf)) & (values <= past.max(initial=-np.inf))
+        if column.is_whole:
+            fits &= values == np.rint(values)
+    result: Mask = fits
+    return result
 
 
 def _thinned(values: Floats) -> Floats:

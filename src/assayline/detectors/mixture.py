@@ -7,12 +7,14 @@ not taken from a table: every good lot is asked the same, against the others.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Gains = Callable[[Floats], Floats]
 
 # Shares of faulty rows that are tried: evenly spread in the logarithm, because a small share has to be met as closely as a large one.
 PARTS = np.array([0.005, 0.01, 0.02, 0.04, 0.07, 0.12, 0.2, 0.33, 0.5, 0.75, 0.98])
@@ -78,15 +80,16 @@ def transposed(table: Floats) -> Floats:
     return result
 
 
-def against_lots(today: Floats, before: Floats, gains: object) -> Mixture:
+def against_lots(today: Floats, before: Floats, gains: Gains, asked: Floats | None = None) -> Mixture:
     """The evidence of today's table of counts, and the largest that a good lot has against the other lots.
 
     Args:
         today: counts, shape (rows, columns).
         before: counts of each past lot, shape (lots, rows, columns).
         gains: `independence` or `transposed`.
+        asked: like `before`, when only some rows of a lot may speak for the other explanation; `today` then holds only such rows.
     """
-    assert callable(gains)
+    asked = before if asked is None else asked
     total = before.sum(axis=0)
     nats, part = mixture(gains(total).ravel(), today.ravel())
     if nats <= 0:
@@ -95,7 +98,7 @@ def against_lots(today: Floats, before: Floats, gains: object) -> Mixture:
     size = today.sum()
     sizes = before.sum(axis=(1, 2))
     for lot in np.flatnonzero(sizes >= max(5.0, 0.1 * size)):
-        own, _ = mixture(gains(total - before[lot]).ravel(), before[lot].ravel())
+        own, _ = mixture(gains(total - before[lot]).ravel(), asked[lot].ravel())
         usual = max(usual, own * max(1.0, size / sizes[lot]))
     return Mixture(nats, part, usual)
 
