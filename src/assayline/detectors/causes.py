@@ -67,7 +67,7 @@ ANYWHERE: dict[str, frozenset[str]] = {
     "date_format": frozenset({"truncated_batch", "missing_day"}),
     "clock_reset": frozenset({"truncated_batch", "missing_day", "local_time"}),
     "local_time": frozenset({"truncated_batch", "missing_day", "late_arrival"}),
-    "sample_bias": _MIX | {"label_imbalance", "missing_source", "out_of_order"},
+    "sample_bias": _MIX | {"label_imbalance", "missing_source", "out_of_order", "unit_change", "stuck_sensor"},  # what goes with the part that is left moves too
     "label_imbalance": frozenset({"out_of_order"}),
     "test_records": frozenset({"duplicate_key", "stuck_clock", "out_of_order", "shifted_columns"}),  # such rows are copies of others
     "renamed_column": frozenset({"shifted_columns"}),
@@ -83,8 +83,8 @@ _OUT_OF_STEP = frozenset({  # a change in any column puts the others out of step
 ORDER = (
     "test_records", "shifted_columns", "column_swap", "renamed_column", "dropped_column", "duplicated_rows", "null_token_change", "decimal_comma", "date_format",
     "type_to_string", "clock_reset", "stuck_clock", "local_time", "missing_day", "truncated_batch", "missing_spike", "constant_column", "disguised_missing", "mojibake",
-    "text_truncation", "category_spelling", "whitespace_case", "fk_break", "new_category_flood", "missing_source", "stuck_sensor", "sign_flip", "unit_change",
-    "precision_loss", "sample_bias", "noise_increase", "global_shift", "segment_shift", "label_imbalance", "outliers", "late_arrival", "shuffled_column",
+    "text_truncation", "category_spelling", "whitespace_case", "fk_break", "new_category_flood", "missing_source", "sample_bias", "stuck_sensor", "sign_flip", "unit_change",
+    "precision_loss", "noise_increase", "global_shift", "segment_shift", "label_imbalance", "outliers", "late_arrival", "shuffled_column",
     "out_of_order",
 )  # fmt: skip
 LOST_BY_SOURCE = 0.6  # of the missing rows must be those of the missing source for it to be the cause
@@ -118,6 +118,20 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
         return cause.where == symptom.where and bool(set(cause.columns) & set(symptom.columns))  # a swap in that segment only is its shift, seen against a neighbour
     if cause.code == "column_swap" and symptom.code in ("segment_shift", "unit_change") and symptom.where is not None and cause.where == symptom.where:
         return False
+    if pair == ("sample_bias", "sample_bias"):  # one part of the population, whatever columns show it: the one that is cut most sharply says which
+        return _cut(cause) > _cut(symptom)
+    if pair == ("precision_loss", "disguised_missing") and cause.columns == symptom.columns:
+        return float(symptom.evidence.get("value", 0.5)) == int(float(symptom.evidence.get("value", 0.5)))  # what was cut off piles up on whole numbers
+    if pair == ("disguised_missing", "precision_loss") and cause.columns == symptom.columns and cause.layer == "history":
+        return not _explains(symptom, cause, source_lost_them)
+    if symptom.code == "truncated_batch" and cause.code in ("local_time", "clock_reset", "date_format", "stuck_clock", "missing_day"):
+        return bool(symptom.evidence.get("early_end"))  # other times end the lot early; they take no rows away
+    if cause.code == "truncated_batch" and symptom.code in ("local_time", "missing_day"):
+        return not cause.evidence.get("early_end")
+    if cause.code == "shuffled_column" and symptom.code == "segment_shift":
+        return cause.columns == symptom.columns and bool(symptom.evidence.get("like_the_rest"))  # the segment has become like all others
+    if pair == ("segment_shift", "shuffled_column") and cause.columns == symptom.columns and cause.evidence.get("like_the_rest"):
+        return False
     if pair == ("missing_source", "missing_spike"):
         return cause.columns != symptom.columns  # what never came leaves its columns emptier, or fuller
     if cause.code in ORDER and symptom.code in ORDER and ORDER.index(cause.code) > ORDER.index(symptom.code):
@@ -129,6 +143,10 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
     if cause.code == symptom.code and (cause.columns == symptom.columns or cause.code == "test_records"):  # a test row is one, whatever columns show it
         return (cause.severity, len(cause.columns), cause.sentence) > (symptom.severity, len(symptom.columns), symptom.sentence)
     return bool(set(cause.columns) & set(symptom.columns)) and symptom.code in SAME_COLUMN.get(cause.code, ())
+
+
+def _cut(finding: Finding) -> tuple[float, str]:
+    return float(finding.evidence.get("uncovered_share", 0.0)), finding.sentence
 
 
 def _source_lost_them(findings: Sequence[Finding]) -> bool:

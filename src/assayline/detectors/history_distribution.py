@@ -294,6 +294,10 @@ def _segment_finding(comparison: Comparison, view: View, segment: Segment) -> It
             suggestion=f"undo {unit[0]}", picture=picture,
         ), segment.p)  # fmt: skip
         return
+    everyone, before_all = view.now[np.isfinite(view.now)], view.past[np.isfinite(view.past)]
+    chance = 1.36 / np.sqrt(len(now))  # the gap chance exceeds once in twenty (Kolmogorov)
+    if largest_gap(now, everyone) <= chance < largest_gap(past, before_all):
+        evidence["like_the_rest"] = 1.0
     yield Suspicion(Finding(
         "segment_shift", (view.name,), f"{view.name} has moved where {where}: median {number(after)} against {number(before)} in "
         f"{lots(comparison.lots)}; the rest has not.",
@@ -374,9 +378,21 @@ def _part(view: View, now: Floats, past: Floats, limit: float) -> tuple[str, flo
                  for lot in range(view.lots) if view.number_sizes[lot] >= 5]  # fmt: skip
         if not usual or min(usual) < 0.3 * outside:
             continue
-        if largest_gap(now, inside) <= max(limit, 1.4 / np.sqrt(len(now))) and largest_gap(now, inside) < 0.6 * largest_gap(now, past):
+        left = largest_gap(now, inside)
+        if left <= max(limit, 1.4 / np.sqrt(len(now)), _inside_gap(view, inside, len(now))) and left < 0.6 * largest_gap(now, past):
             return words, outside
     return None
+
+
+def _inside_gap(view: View, inside: Floats, size: int) -> float:
+    """The largest distance that this part of a good lot has to this part of all lots, for a lot of so many rows: a part differs more between lots than the whole."""
+    low, high = inside.min(), inside.max()
+    worst = 0.0
+    for lot in range(view.lots):
+        own = view.past[(view.lot == lot) & (view.past >= low) & (view.past <= high)]
+        if len(own) >= LEAST_NUMBERS:
+            worst = max(worst, largest_gap(own, inside) * float(np.sqrt(len(own))))
+    return worst / float(np.sqrt(size))
 
 
 def _compare(past: Floats, now: Floats) -> dict[str, object]:

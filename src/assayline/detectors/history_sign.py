@@ -46,7 +46,7 @@ class Sign:
             found = shares([len(below)], [len(now)], view.per_lot(view.past < 0)[:, None], view.number_sizes[:, None])
             share, high = float(found.now[0]), float(found.high[0])
             limit = np.quantile(np.abs(past), 0.999)
-            if share < high + LEAST_SHARE or len(np.unique(below)) < min(3, len(below)) or np.median(-below) > limit:
+            if share < high + LEAST_SHARE or len(np.unique(below)) < min(3, len(below), len(np.unique(np.abs(past)))) or np.median(-below) > limit:
                 continue
             never = found.usual[0] == 0
             if not never and largest_gap(np.abs(now), np.abs(past)) > 0.5 * largest_gap(now, past):
