@@ -97,6 +97,8 @@ def _explains(cause: Finding, symptom: Finding) -> bool:
         return same and _worst_first(cause) < _worst_first(symptom)
     if cause.code in DIVIDED and symptom.code in DIVIDED and cause.layer == symptom.layer == "signature" and cause.locate and symptom.locate:
         return False  # they have divided the cells of the column among themselves
+    if {cause.code, symptom.code} == {"whitespace_case", "category_spelling"} and cause.columns[:1] == symptom.columns[:1]:
+        return (cause.rows or 0, cause.code) > (symptom.rows or 0, symptom.code)  # several slips of the keyboard, or of the shift key alone: what covers more
     shared = bool(set(cause.columns) & set(symptom.columns[:1] or symptom.columns))
     return shared and symptom.code in EXPLAINS.get(cause.code, ())
 
