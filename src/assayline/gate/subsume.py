@@ -28,7 +28,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "impossible_date": frozenset({"pattern_break", "mixed_types"}),
     "clock_reset": frozenset({"broken_sequence", "impossible_date", "outliers", "global_shift", "missing_day", "noise_increase"}),
     "stuck_clock": frozenset({"stuck_sensor", "constant_column", "duplicate_key", "broken_sequence"}),
-    "broken_sequence": frozenset({"duplicate_key", "outliers"}),
+    "broken_sequence": frozenset({"outliers"}),
     "constant_column": frozenset({"stuck_sensor", "global_shift", "noise_increase", "constant", "label_imbalance"}),
     "sign_flip": frozenset({"outliers", "global_shift", "noise_increase"}),
     "outliers": frozenset({"noise_increase", "global_shift"}),

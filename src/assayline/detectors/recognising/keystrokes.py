@@ -267,15 +267,19 @@ def mistyped_words(tally: Tally, known: Mapping[str, int], *, sentences: bool = 
     controls = sum(1 for word in rare if counts[word] >= honest_rows)
     once = [slip for slip in found if counts[slip.rare] < honest_rows]
     trust = _precision(len(once), len(rare) - controls, len(found) - len(once), controls)
-    odd = []
+    wrong: dict[int, dict[Slip, float]] = defaultdict(dict)
     for slip in once:
         expected = chance(min(len(slip.rare), len(slip.meant)), honest, 1)
         confidence = min(1 / (1 + expected), trust)
         if confidence < ACCEPTED or known.get(slip.rare.casefold(), 0) >= LEAST_FREQUENT + len(places[slip.rare]):
             continue
         for position in places[slip.rare]:
-            value = values[position]
-            odd.append(
-                Odd(value, int(tally.counts[position]), round(min(0.9, confidence), 2), value.replace(slip.rare, slip.meant), slip.meant, counts[slip.meant])
-            )
+            wrong[position][slip] = confidence
+    odd = []
+    for position, found_there in sorted(wrong.items()):
+        value = meant = values[position]
+        for slip in found_there:  # a value may hold several
+            meant = meant.replace(slip.rare, slip.meant)
+        first, confidence = max(found_there.items(), key=lambda pair: pair[1])
+        odd.append(Odd(value, int(tally.counts[position]), round(min(0.9, confidence), 2), meant, first.meant, counts[first.meant]))
     return odd
