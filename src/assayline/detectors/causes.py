@@ -138,6 +138,8 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
         return False
     if symptom.code == "shuffled_column" and cause.code in _OUT_OF_STEP:
         return True
+    if symptom.code == cause.code == "shuffled_column":  # two ways to see one change: the more surprising names it
+        return _surprise(cause) < _surprise(symptom)
     if symptom.code in ANYWHERE.get(cause.code, ()):
         return True
     if cause.code == symptom.code and (cause.columns == symptom.columns or cause.code == "test_records"):  # a test row is one, whatever columns show it
@@ -147,6 +149,10 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
 
 def _cut(finding: Finding) -> tuple[float, str]:
     return float(finding.evidence.get("uncovered_share", 0.0)), finding.sentence
+
+
+def _surprise(finding: Finding) -> tuple[float, float, str]:
+    return float(finding.evidence.get("p_value", 1.0)), -finding.severity, finding.sentence
 
 
 def _source_lost_them(findings: Sequence[Finding]) -> bool:

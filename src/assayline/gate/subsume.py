@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from assayline.core import Finding
+from assayline.core import CATALOGUE, Finding
 
 # A finding with the code on the left explains those on the right when they are about the same column.
 # "*" stands for every code but notes.
@@ -92,6 +92,9 @@ def _explains(cause: Finding, symptom: Finding) -> bool:
         return False
     if symptom.code in EXPLAINS_ANYWHERE.get(cause.code, ()):
         return True
+    if symptom.layer == "multivariate" and cause.layer != "multivariate":  # a change in one column changes how it goes with the others
+        whole = not cause.columns and (entry := CATALOGUE.get(cause.code)) is not None and entry.family != "file"
+        return whole or bool(set(cause.columns) & set(symptom.columns))
     if symptom.code == cause.code:  # two layers saw the same; the worse one stays
         same = cause.columns == symptom.columns and cause.where == symptom.where
         return same and _worst_first(cause) < _worst_first(symptom)
