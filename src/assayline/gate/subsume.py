@@ -33,6 +33,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "outliers": frozenset({"noise_increase", "global_shift"}),
     "text_truncation": frozenset({"category_spelling", "new_category_flood", "pattern_break", "typo"}),
     "new_category_flood": frozenset({"label_imbalance"}),
+    "fk_break": frozenset({"outliers", "global_shift", "segment_shift", "noise_increase", "new_category_flood", "label_imbalance", "shuffled_column"}),
     "shifted_columns": frozenset(
         {"type_to_string", "mixed_types", "pattern_break", "typo", "dependency_violation", "outliers", "date_format", "category_spelling",
          "new_category_flood", "missing_value", "missing_spike", "disguised_missing"}
