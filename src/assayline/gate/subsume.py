@@ -26,8 +26,9 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "date_format": frozenset({"type_to_string", "mixed_types", "pattern_break", "impossible_date", "missing_day"}),
     "mixed_time_zones": frozenset({"date_format", "pattern_break", "mixed_types"}),
     "impossible_date": frozenset({"pattern_break", "mixed_types"}),
-    "clock_reset": frozenset({"impossible_date", "outliers", "global_shift", "missing_day", "noise_increase"}),
-    "stuck_clock": frozenset({"stuck_sensor", "constant_column", "duplicate_key"}),
+    "clock_reset": frozenset({"broken_sequence", "impossible_date", "outliers", "global_shift", "missing_day", "noise_increase"}),
+    "stuck_clock": frozenset({"stuck_sensor", "constant_column", "duplicate_key", "broken_sequence"}),
+    "broken_sequence": frozenset({"duplicate_key", "outliers"}),
     "constant_column": frozenset({"stuck_sensor", "global_shift", "noise_increase", "constant", "label_imbalance"}),
     "sign_flip": frozenset({"outliers", "global_shift", "noise_increase"}),
     "outliers": frozenset({"noise_increase", "global_shift"}),
@@ -55,7 +56,7 @@ DIVIDED = frozenset(
 EXPLAINS_ALL = ("empty_batch", "delimiter_change", "stale_copy", "duplicate_lot")
 # A repeated batch of rows explains repeated keys anywhere.
 EXPLAINS_ANYWHERE: dict[str, frozenset[str]] = {
-    "duplicated_rows": frozenset({"duplicate_key", "near_duplicates", "stuck_clock", "stuck_sensor"}),
+    "duplicated_rows": frozenset({"duplicate_key", "near_duplicates", "stuck_clock", "stuck_sensor", "broken_sequence"}),
     "truncated_batch": frozenset({"missing_source", "missing_day", "sample_bias"}),
     "repeated_header": frozenset({"type_to_string", "mixed_types", "typo"}),
 }
