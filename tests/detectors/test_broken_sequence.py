@@ -23,7 +23,7 @@ def accused(frame: pl.DataFrame, *, text: bool = True) -> list[Cell]:
 def overwritten(values: list[object], share: float, r: random.Random, within: int | None = None) -> tuple[list[object], set[int]]:
     """Some cells replaced by the value of another row, and which."""
     result = list(values)
-    rows = r.sample(range(within or len(values)), round(share * len(values)))
+    rows = r.sample(range(within or len(values) - 1), round(share * len(values)))
     for row in rows:
         result[row] = values[r.choice([other for other in range(len(values)) if other != row])]
     return result, set(rows)
@@ -130,11 +130,21 @@ def hours_with_a_clock_change(r: random.Random) -> list[object]:
     return list(hours)
 
 
+def row_delivered_again(r: random.Random) -> list[object]:
+    values: list[object] = list(range(1, 300))
+    for _ in range(4):
+        values.insert(r.randrange(1, 300), r.randrange(1, 300))
+    return [*values, 17, 18]
+
+
 def by_group(r: random.Random) -> list[object]:
     return [n for _ in range(9) for n in range(1, 40)]
 
 
-@pytest.mark.parametrize("make", [shuffled, two_files, rows_put_elsewhere, added_later, events, late_events, wandering, hours_with_a_clock_change, by_group])
+@pytest.mark.parametrize(
+    "make",
+    [shuffled, two_files, rows_put_elsewhere, added_later, events, late_events, wandering, hours_with_a_clock_change, row_delivered_again, by_group],
+)
 @pytest.mark.parametrize("seed", range(8))
 def test_columns_that_are_no_sequence_or_honestly_disordered_are_met_with_silence(make, seed: int) -> None:  # type: ignore[no-untyped-def]  # one of the functions above
     assert accused(pl.DataFrame({"x": make(random.Random(seed))})) == []

@@ -161,8 +161,13 @@ def _climb(values: Floats, rows: Ints, way: int, *, exact: bool) -> Climb | None
     right = np.where(after < len(good), way * climbing[np.minimum(after, len(good) - 1)], np.inf)
     # A value equal to the one before or after it is a tie, as two events of one second are.
     copied = np.isin(odd, climbing) & ((way * odd < left) | (way * odd > right)) & exact & ~np.isfinite(demanded[out])
+    # After the last row in order nothing says what belongs there: a row may have been added. So it was where the count leaves no room.
+    copied &= after < len(good)
+    if step:
+        room = np.abs(right - left) >= abs(step) * (rows[good][np.minimum(after, len(good) - 1)] - rows[good][np.maximum(after - 1, 0)])
+        copied &= room
     explained = int((copied | np.isfinite(demanded[out])).sum())
-    if explained < EXPLAINED * len(odd):
+    if not explained or explained < EXPLAINED * len(odd):
         return None
     return Climb(rows, starts, step, frozenset(place[copied].tolist()), explained)
 
@@ -183,9 +188,9 @@ def _demanded(starts: Floats, good: Ints) -> tuple[Floats, npt.NDArray[np.bool_]
     if not len(good):
         return np.full(len(starts), np.nan), np.zeros(len(starts), dtype=np.bool_)
     after = np.searchsorted(good, np.arange(len(starts)), side="right")
-    usual = float(values[times.argmax()]) if times.max() >= REGULAR * len(good) else np.nan
+    usual = float(values[times.argmax()]) if times.max() >= REGULAR * len(index) else np.nan
     before_start = np.where(after > 0, starts[good[np.maximum(after - 1, 0)]], usual)
-    after_start = np.where(after < len(good), starts[good[np.minimum(after, len(good) - 1)]], usual)
+    after_start = np.where(after < len(good), starts[good[np.minimum(after, len(good) - 1)]], np.nan)  # rows may have been added at the end
     left = np.where(np.isnan(left), before_start, left)
     right = np.where(np.isnan(right), after_start, right)
     agreed = np.where(left == right, left, np.nan)

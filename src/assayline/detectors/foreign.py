@@ -74,6 +74,15 @@ def is_test_word(value: str) -> bool:
     return value.strip().lower() in TEST_WORDS
 
 
+def has_stray_blanks(value: str) -> bool:
+    """Whether blanks stand around a text, or one in it is no ordinary blank.
+
+    >>> has_stray_blanks("Lyon "), has_stray_blanks("New\u00a0York"), has_stray_blanks("New York")
+    (True, True, False)
+    """
+    return value != value.strip() or "\u00a0" in value
+
+
 def undone(value: str) -> str | None:
     """The text before UTF-8 was read as Windows-1252, or None if that is not what happened.
 

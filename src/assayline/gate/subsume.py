@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from assayline.core import Finding
+from assayline.core import CATALOGUE, Finding
 
 # A finding with the code on the left explains those on the right when they are about the same column.
 # "*" stands for every code but notes.
@@ -28,7 +28,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "impossible_date": frozenset({"pattern_break", "mixed_types"}),
     "clock_reset": frozenset({"broken_sequence", "impossible_date", "outliers", "global_shift", "missing_day", "noise_increase"}),
     "stuck_clock": frozenset({"stuck_sensor", "constant_column", "duplicate_key", "broken_sequence"}),
-    "broken_sequence": frozenset({"duplicate_key", "outliers"}),
+    "broken_sequence": frozenset({"outliers"}),
     "constant_column": frozenset({"stuck_sensor", "global_shift", "noise_increase", "constant", "label_imbalance"}),
     "sign_flip": frozenset({"outliers", "global_shift", "noise_increase"}),
     "outliers": frozenset({"noise_increase", "global_shift"}),
@@ -92,11 +92,16 @@ def _explains(cause: Finding, symptom: Finding) -> bool:
         return False
     if symptom.code in EXPLAINS_ANYWHERE.get(cause.code, ()):
         return True
+    if symptom.layer == "multivariate" and cause.layer != "multivariate":  # a change in one column changes how it goes with the others
+        whole = not cause.columns and (entry := CATALOGUE.get(cause.code)) is not None and entry.family != "file"
+        return whole or bool(set(cause.columns) & set(symptom.columns))
     if symptom.code == cause.code:  # two layers saw the same; the worse one stays
         same = cause.columns == symptom.columns and cause.where == symptom.where
         return same and _worst_first(cause) < _worst_first(symptom)
     if cause.code in DIVIDED and symptom.code in DIVIDED and cause.layer == symptom.layer == "signature" and cause.locate and symptom.locate:
         return False  # they have divided the cells of the column among themselves
+    if {cause.code, symptom.code} == {"whitespace_case", "category_spelling"} and cause.columns[:1] == symptom.columns[:1]:
+        return (cause.rows or 0, cause.code) > (symptom.rows or 0, symptom.code)  # several slips of the keyboard, or of the shift key alone: what covers more
     shared = bool(set(cause.columns) & set(symptom.columns[:1] or symptom.columns))
     return shared and symptom.code in EXPLAINS.get(cause.code, ())
 

@@ -72,7 +72,7 @@ def scan_table(
     facts = table.facts()  # now: a second pass may stop early
 
     suspects = [
-        *familiar_codes(table.findings(), past_codes), *looked.mismatches, *suspected(looked.profile, past),
+        *familiar_codes(table.findings(), past_codes, table.columns), *looked.mismatches, *suspected(looked.profile, past),
         *delivered_twice(looked.profile, past, twins, max(earlier_lots, len(past))),
     ]  # fmt: skip
     if parents:
