@@ -192,7 +192,7 @@ class _Bins(NamedTuple):
     now_b: Ints
     past_a: Ints
     past_b: Ints
-    count: int
+    bins: int
     could_now: Mask
     could_past: Mask
 
