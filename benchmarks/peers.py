@@ -44,7 +44,7 @@ for line in sys.stdin:
         schema = pa.infer_schema(past)
         for name in list(schema.columns):
             values = past[name].dropna().unique()
-            if past[name].dtype == object and len(values) <= 50:
+            if not pd.api.types.is_numeric_dtype(past[name]) and len(values) <= 50:
                 schema = schema.update_column(name, checks=[pa.Check.isin(list(values))])
         schema = pa.DataFrameSchema(schema.columns, strict=True)
         schema.validate(read(case["new"]), lazy=True)
@@ -127,7 +127,7 @@ def _metrics(python: Path, suite: Path, sample: list[dict[str, Any]]) -> Iterato
     folder.mkdir()
     with (folder / "suite_blind.jsonl").open("w", encoding="utf-8") as file:
         for case in sample:
-            file.write(json.dumps({key: case[key] for key in ("case", "history_from", "at", "seq")} | {"new": str(suite / case["new"])}) + "\n")
+            file.write(json.dumps({key: case[key] for key in ("case", "history_from", "at", "seq")} | {"new": os.path.relpath(suite / case["new"], folder)}) + "\n")
     done = subprocess.run([str(python), str(kit.kit() / "baseline_batches.py"), str(folder)], capture_output=True, text=True, check=False, timeout=3_600)
     if done.returncode:
         yield Result("lots: metrics of profiles", "", f"ended with {done.returncode}: {done.stderr[-200:]}", command=COMMAND)
