@@ -222,6 +222,7 @@ def parse_number(values: pl.Series, parse: str) -> pl.Series:
 
 
 MOST_KEYS = 16_384  # devices followed one by one; states of a column stay below a megabyte
+FEW_ROWS = 4_096  # rows that Python looks at sooner than an engine is called
 LEAST_REPORTS = 8  # per device, to tell a regular interval from chance
 REGULAR = 0.25  # coefficient of variation of a device's intervals; random arrivals have 1
 MOST_KEY_CANDIDATES = 16  # columns tried
@@ -243,7 +244,7 @@ def _key(head: pl.DataFrame, columns: Mapping[str, ColumnPlan]) -> str | None:
     tried = 0
     for name, plan in columns.items():
         series = head.get_column(name)
-        whole = plan.kind == "number" and (series.dtype.is_integer() or (plan.parse == "number" and not series.str.contains(r"[.eE]").any()))
+        whole = plan.kind == "number" and (series.dtype.is_integer() or (plan.parse == "number" and _is_whole(series)))
         if plan.kind not in ("text", "boolean") and not whole:
             continue
         tried += 1
@@ -257,10 +258,22 @@ def _key(head: pl.DataFrame, columns: Mapping[str, ColumnPlan]) -> str | None:
     return best[1] if best else None
 
 
+def _is_whole(series: pl.Series) -> bool:
+    """Whether no number of a text column has a fraction or an exponent."""
+    if series.len() > FEW_ROWS:
+        return not series.str.contains(r"[.eE]").any()
+    written = "".join(series.drop_nulls().to_list())  # an engine costs more to call than this takes
+    return not any(mark in written for mark in ".eE")
+
+
 def _is_regular(series: pl.Series, micros: pl.Series, distinct: int) -> bool:
     """Whether most values of a column come again after intervals of nearly the same length."""
     both = (series.is_not_null() & micros.is_not_null()).to_numpy()
-    codes = series.rank("dense").fill_null(0).to_numpy()[both].astype(np.int64)
+    if series.len() <= FEW_ROWS:
+        numbers: dict[object, int] = {}
+        codes = np.array([numbers.setdefault(value, len(numbers)) for value in series.to_list()], dtype=np.int64)[both]
+    else:
+        codes = series.rank("dense").fill_null(0).to_numpy()[both].astype(np.int64)
     times = micros.fill_null(0).to_numpy()[both].astype(np.float64)
     order = np.argsort(codes, kind="stable")
     codes, times = codes[order], times[order]
