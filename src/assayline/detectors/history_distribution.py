@@ -154,20 +154,20 @@ def _column(comparison: Comparison, view: View, scale: Scale) -> Iterable[Suspic
         yield Suspicion(_explained(comparison, view, whole, p_level, p_spread, p_shape, gap, gaps), p)
 
 
-def _lumpy(view: View) -> bool:
-    """Whether one value fills so much of the column that its spread only counts the others."""
-    values = view.past[np.isfinite(view.past)]
-    _, counts = np.unique(values, return_counts=True)
-    return bool(counts.max(initial=0) > 0.6 * len(values))
+def _lumpy(view: View, among: np.ndarray | None = None) -> bool:
+    """Whether one value fills so much of the column (or of some rows of the past) that its spread only counts the others."""
+    kept = np.isfinite(view.past) if among is None else np.isfinite(view.past) & among
+    _, counts = np.unique(view.past[kept], return_counts=True)
+    return bool(counts.max(initial=0) > 0.6 * kept.sum())
 
 
-def _beside_the_mode(view: View) -> float:
-    """P-value of the share of numbers that are not the most frequent one."""
-    values, counts = np.unique(view.past[np.isfinite(view.past)], return_counts=True)
+def _beside_the_mode(view: View, now_here: np.ndarray | None = None, past_here: np.ndarray | None = None) -> float:
+    """P-value of the share of numbers that are not the most frequent one, in the whole column or in some rows of it."""
+    known = np.isfinite(view.past) if past_here is None else np.isfinite(view.past) & past_here
+    values, counts = np.unique(view.past[known], return_counts=True)
     mode = values[int(np.argmax(counts))]
-    other = np.isfinite(view.past) & (view.past != mode)
-    now = view.now[np.isfinite(view.now)]
-    found = shares([(now != mode).sum()], [len(now)], view.per_lot(other)[:, None], view.number_sizes[:, None])
+    now = view.now[np.isfinite(view.now) if now_here is None else np.isfinite(view.now) & now_here]
+    found = shares([(now != mode).sum()], [len(now)], view.per_lot(known & (view.past != mode))[:, None], view.per_lot(known)[:, None])
     return float(min(found.more[0], found.fewer[0]))
 
 
@@ -253,7 +253,11 @@ def _worst_segment(comparison: Comparison, view: View, scale: Scale) -> Segment 
         top = int(np.argmin(p))
         if best is None or p[top] < best.p:
             best = Segment(group, int(codes[top]), float(p[top]), float(shift[top]), plain)
-    return None if best is None else best._replace(p=min(1.0, best.p * tests))
+    if best is None:
+        return None
+    now_here, past_here = best.group.codes[0] == best.code, best.group.codes[1] == best.code
+    share = _beside_the_mode(view, now_here, past_here) if _lumpy(view, past_here) else 0.0
+    return best._replace(p=min(1.0, max(best.p, share) * tests))
 
 
 def _rest_is_well(view: View, scale: Scale, segment: Segment) -> bool:

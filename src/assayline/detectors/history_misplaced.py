@@ -49,6 +49,7 @@ class Misplaced:
     """
 
     finds = ("column_swap", "shifted_columns")
+    beside = "none"
 
     def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
         views = comparison.views()

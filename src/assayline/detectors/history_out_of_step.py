@@ -37,6 +37,7 @@ class OutOfStep:
     """
 
     finds = ("shuffled_column",)
+    beside = "all"
 
     def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
         if comparison.thin or comparison.lots < LEAST_LOTS or len(comparison.now_frame) < LEAST_ROWS:

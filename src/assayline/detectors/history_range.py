@@ -31,7 +31,7 @@ class Range:
 
     Reads:    `moments` (exact lowest and highest), `sample`.
     Finds:    "outliers"; "unit_change" where a conversion of temperatures brings the values back among the others, "noise_increase" where they spill over both ends.
-    Silent:   when a large part of the column lies outside.
+    Silent:   when a large part of the column lies outside, and about values that follow on the rest of the lot without a gap.
     Source:   leave-one-out replay of the range; docs/statistics.md.
     """
 
@@ -58,7 +58,8 @@ def _outside(comparison: Comparison, view: View) -> Iterable[Suspicion]:
     low, high = float(lows.min()), float(highs.max())
     width = max(high - low, 1e-12 * max(abs(low), abs(high), 1.0))
     above, below = _steps(highs, low), _steps(-lows, -high)
-    top, bottom = high + width * max(LEAST_STEP, WORST_STEP * above), low - width * max(LEAST_STEP, WORST_STEP * below)
+    top = _edge(now, high + width * max(LEAST_STEP, WORST_STEP * above), LEAST_STEP * width)
+    bottom = -_edge(-now, -low + width * max(LEAST_STEP, WORST_STEP * below), LEAST_STEP * width)
     outside = (now > top) | (now < bottom)
     cells = int(outside.sum())
     if not cells or cells > MOST_CELLS * len(now):
@@ -148,6 +149,17 @@ def _converted_back(text: str | None, factor: float, offset: float) -> str | Non
         return f"{(float(text or '') - offset) / factor:.{places}f}"
     except ValueError:
         return None
+
+
+def _edge(values: np.ndarray, limit: float, gap: float) -> float:
+    """The limit, or the value beyond it up to which today's numbers follow each other without such a gap: a bulk that moved has no outliers at its end."""
+    beyond = np.sort(values[values > limit])
+    within = values[values <= limit].max(initial=-np.inf)
+    for value in beyond:
+        if value - within >= gap:
+            break
+        within = limit = float(value)
+    return limit
 
 
 def _steps(highs: np.ndarray, low: float) -> float:

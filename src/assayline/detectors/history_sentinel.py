@@ -72,6 +72,8 @@ def _apart(value: float, past: np.ndarray) -> bool:
     low, high = float(past.min()), float(past.max())
     if value < 0 <= low and value in SENTINELS:
         return True
+    if high == low and value not in SENTINELS[:-1]:
+        return False  # a column of one number has no width to be far from: its next number is a new state
     margin = (0.3 if value in SENTINELS else 1.0) * (high - low)
     return value > high + margin or value < low - margin
 
