@@ -74,6 +74,7 @@ ANYWHERE: dict[str, frozenset[str]] = {
     "dropped_column": frozenset({"shifted_columns"}),
     "column_swap": frozenset({"shuffled_column"}),
 }  # fmt: skip
+_MOVED = frozenset({"global_shift", "segment_shift", "unit_change", "noise_increase"})
 _OUT_OF_STEP = frozenset({  # a change in any column puts the others out of step with it
     "global_shift", "noise_increase", "unit_change", "segment_shift", "missing_spike", "disguised_missing", "constant_column", "sign_flip", "column_swap", "stuck_sensor",
     "type_to_string", "decimal_comma", "outliers", "sample_bias", "missing_source", "label_imbalance", "new_category_flood", "category_spelling",
@@ -126,6 +127,12 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
     if symptom.code == "fk_break" and cause.code in ("sign_flip", "unit_change", "precision_loss"):
         return cause.columns == symptom.columns  # other numbers in the same column are no other keys
     if cause.code == "fk_break" and symptom.code in ("sign_flip", "unit_change", "precision_loss"):
+        return False
+    if "left_ratio" in symptom.evidence and "left_ratio" not in cause.evidence and not set(cause.columns) & set(symptom.columns):
+        return cause.code in _OUT_OF_STEP or cause.code in EVERYTHING or symptom.code in ANYWHERE.get(cause.code, ())
+    if "left_ratio" in cause.evidence and "left_ratio" not in symptom.evidence and symptom.code in _MOVED and set(cause.columns) & set(symptom.columns):
+        return True  # the other columns say more precisely what happened than the past of this one
+    if "left_ratio" in symptom.evidence and "left_ratio" not in cause.evidence and cause.code in _MOVED:
         return False
     if pair == ("sample_bias", "sample_bias"):  # one part of the population, whatever columns show it: the one that is cut most sharply says which
         return _cut(cause) > _cut(symptom)
