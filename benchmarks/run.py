@@ -21,11 +21,12 @@ from kit import Missing
 BENCHMARKS = {
     "speed": (90, "time and memory of whole processes, beside other tools"),
     "cells": (15, "wrong cells found in tables with a clean twin, and false alarms on the twin"),
+    "streams": (6, "gaps, spikes, stuck readings and stopped clocks in streams and sensor tables, without a past"),
     "lots": (30, "faults noticed in new lots that have a past, and false alarms on fault-free lots"),
     "hostile": (15, "damaged, lying and malicious inputs: never a hang, a crash or an execution"),
 }
 # What is measured together; the figures of a group are kept in one file.
-GROUPS = {"scan": ("cells", "lots", "hostile", "speed")}
+GROUPS = {"scan": ("cells", "streams", "lots", "hostile", "speed")}
 GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
 
 

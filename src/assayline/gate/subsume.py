@@ -23,11 +23,12 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "whitespace_case": frozenset({"typo", "category_spelling", "pattern_break", "new_category_flood"}),
     "category_spelling": frozenset({"typo", "pattern_break", "new_category_flood"}),
     "typo": frozenset({"pattern_break", "new_category_flood"}),
-    "date_format": frozenset({"type_to_string", "mixed_types", "pattern_break", "impossible_date", "missing_day"}),
+    "date_format": frozenset({"type_to_string", "mixed_types", "pattern_break", "impossible_date", "missing_day", "out_of_order"}),
     "mixed_time_zones": frozenset({"date_format", "pattern_break", "mixed_types"}),
     "impossible_date": frozenset({"pattern_break", "mixed_types"}),
-    "clock_reset": frozenset({"impossible_date", "outliers", "global_shift", "missing_day", "noise_increase"}),
+    "clock_reset": frozenset({"impossible_date", "outliers", "global_shift", "missing_day", "out_of_order", "noise_increase"}),
     "stuck_clock": frozenset({"stuck_sensor", "constant_column", "duplicate_key"}),
+    "local_time": frozenset({"missing_day", "out_of_order"}),
     "constant_column": frozenset({"stuck_sensor", "global_shift", "noise_increase", "constant", "label_imbalance"}),
     "sign_flip": frozenset({"outliers", "global_shift", "noise_increase"}),
     "outliers": frozenset({"noise_increase", "global_shift"}),
@@ -54,7 +55,8 @@ DIVIDED = frozenset(
 EXPLAINS_ALL = ("empty_batch", "delimiter_change", "stale_copy", "duplicate_lot")
 # A repeated batch of rows explains repeated keys anywhere.
 EXPLAINS_ANYWHERE: dict[str, frozenset[str]] = {
-    "duplicated_rows": frozenset({"duplicate_key", "near_duplicates", "stuck_clock", "stuck_sensor"}),
+    "duplicated_rows": frozenset({"duplicate_key", "near_duplicates", "stuck_clock", "stuck_sensor", "out_of_order"}),
+    "test_records": frozenset({"out_of_order", "stuck_clock"}),
     "truncated_batch": frozenset({"missing_source", "missing_day", "sample_bias"}),
     "repeated_header": frozenset({"type_to_string", "mixed_types", "typo"}),
 }
