@@ -25,6 +25,7 @@ FAMILIES = {
     "nature": "what the data is; notes, not faults",
     "file": "what reading itself noticed",
 }
+BY_THE_SCAN = ("duplicate_lot",)  # needs the files themselves, which no detector sees
 HEAD = """# Findings
 
 Every finding has a code from this page. A code is for ever: new ones are added, none is renamed. Made from `src/assayline/core/catalogue.py`
@@ -46,7 +47,7 @@ def findings() -> str:
         lines += [f"\n## {family}\n", f"{what[:1].upper()}{what[1:]}.\n", "| code | title | means | found by |", "|---|---|---|---|"]
         for code, entry in CATALOGUE.items():
             if entry.family == family:
-                lines.append(f"| {_link(code)} | {entry.title} | {entry.meaning} | {_finder(family, found_by.get(code, []))} |")
+                lines.append(f"| {_link(code)} | {entry.title} | {entry.meaning} | {_finder(code, family, found_by.get(code, []))} |")
     return "\n".join(lines) + "\n"
 
 
@@ -54,10 +55,10 @@ def _link(code: str) -> str:
     return f"[`{code}`](detectors/{code}.md)" if (DOCS / "detectors" / f"{code}.md").exists() else f"`{code}`"
 
 
-def _finder(family: str, detectors: list[str]) -> str:
+def _finder(code: str, family: str, detectors: list[str]) -> str:
     if detectors:
         return ", ".join(f"`{name}`" for name in sorted(set(detectors)))
-    return "the readers" if family == "file" else "no detector yet"
+    return "the readers" if family == "file" else "the scan" if code in BY_THE_SCAN else "no detector yet"
 
 
 PAGES = {"findings.md": findings}

@@ -44,7 +44,7 @@ def test_times_at_which_nobody_ever_reports_are_no_gaps(weeks: int, kept: Callab
 def test_a_gap_within_office_hours_counts_only_what_was_due() -> None:
     found = gaps(hours(4, lambda one: one.weekday() < 5 and 7 <= one.hour < 19 and one.date() != datetime.date(2024, 5, 15)))
 
-    assert [(one.evidence["missing_records"], one.evidence["key"] if "key" in one.evidence else None) for one in found] == [(12, None)]
+    assert [(one.evidence["missing_records"], one.where) for one in found] == [(12, None)]
 
 
 def test_the_device_that_was_silent_is_named_and_the_others_are_not() -> None:

@@ -6,12 +6,14 @@ import datetime
 import random
 from collections.abc import Callable
 
+import numpy as np
 import polars as pl
 import pytest
 
 from assayline.core import Past
 from assayline.detectors import detectors
-from assayline.measures import Block, Plan, profile_block
+from assayline.detectors.recognising.keystrokes import mistyped_words
+from assayline.measures import Block, Plan, Tally, profile_block
 
 FIRST = ["Anna", "Ben", "Clara", "David", "Eva", "Felix", "Greta", "Hugo", "Ida", "Jonas", "Karla", "Leo", "Mia", "Noah", "Olga", "Paul", "Rosa", "Sam"]
 LAST = ["Smith", "Schmidt", "Miller", "Müller", "Garcia", "Rossi", "Novak", "Kim", "Nguyen", "O'Neil", "van Dyk", "Fischer", "Weber", "Brown", "Green"]
@@ -191,3 +193,14 @@ def test_a_typed_table_gives_no_warning(typed: bool) -> None:
     loud = [finding.sentence for detector in detectors() for finding in detector(measured, Past()) if finding.severity >= 0.3]
 
     assert loud == []
+
+
+def test_prose_is_not_searched_for_typing_errors() -> None:
+    numbers = np.random.default_rng(0)
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+    words = ["".join(numbers.choice(letters, 7)) for _ in range(4_000)]
+    prose = [" ".join(numbers.choice(words, 12)) for _ in range(600)] + ["the chikken came"] + [f"the chicken {word}" for word in words[:40]]
+    tally = Tally(pl.Series(prose), np.ones(len(prose), dtype=np.int64), True)
+
+    assert [odd.beside for odd in mistyped_words(tally, {}) if "chikken" in odd.value] == ["chicken"]
+    assert mistyped_words(tally, {}, sentences=True) == []

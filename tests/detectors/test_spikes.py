@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -32,18 +33,18 @@ def spikes(readings: Floats, devices: int = 1) -> list[Finding]:
 
 def stream(kind: str, rng: np.random.Generator, n: int = READINGS) -> Floats:
     noise = rng.normal(size=n)
-    kinds = {
+    kinds: dict[str, Callable[[], Floats]] = {
         "white": lambda: noise,
         "autoregressive": lambda: np.convolve(noise, 0.9 ** np.arange(100))[:n],
         "random walk": lambda: np.cumsum(noise),
         "seasonal": lambda: 5 * np.sin(np.arange(n) / 24 * 2 * np.pi) + noise,
         "heavy-tailed": lambda: rng.standard_t(3, size=n),
         "log-normal": lambda: np.exp(noise),
-        "counts": lambda: rng.poisson(40, size=n).astype(float),
+        "counts": lambda: rng.poisson(40, size=n).astype(np.float64),
         "bursty": lambda: noise + np.convolve((rng.random(n) < 0.05) * rng.exponential(5, size=n), 0.5 ** np.arange(20))[:n],
-        "rain": lambda: np.round(np.maximum(0, rng.normal(-2, 2, size=n)), 2),
+        "rain": lambda: np.maximum(0.0, rng.normal(-2, 2, size=n)).round(2),
     }
-    return np.asarray(kinds[kind](), dtype=np.float64)
+    return kinds[kind]()
 
 
 @pytest.mark.parametrize("kind", ["white", "autoregressive", "random walk", "seasonal", "heavy-tailed", "log-normal", "counts", "bursty", "rain"])

@@ -20,6 +20,7 @@ examples:
   assay scan orders.csv
   assay scan 'exports/2026-*.parquet' --html report.html
   assay scan today.csv --past 'history/*.csv' --cells bad.csv
+  assay scan orders.csv --parent customers.csv --parent products.parquet
   assay scan 'sqlite:shop.db?table=orders'
 
 exit code: 0 nothing at or above a warning, 1 findings, 2 the input could not be read
@@ -31,6 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("input", help="a file, folder, glob, archive or database address")
     parser.add_argument("--past", action="append", default=[], metavar="PATH-OR-GLOB", help="earlier lots of the same data, oldest first; repeats")
+    parser.add_argument("--parent", action="append", default=[], metavar="INPUT", help="a table whose rows this one refers to; keys it lacks are findings; repeats")
     parser.add_argument("--json", action="store_true", help="print the report as JSON and nothing else")
     parser.add_argument("--html", metavar="FILE", help="write the report as one HTML file")
     parser.add_argument("--memory", type=mebibytes, default=0, metavar="MIB", help="most memory the reading process may take; default: by the size of the input")
@@ -49,17 +51,17 @@ def run(options: argparse.Namespace) -> int:
         raise MisuseError(f"no installed part offers the view {needed[0]!r}; reinstall assayline")
     for path in (options.html, options.cells):
         if path is not None:
-            check_target(path, [options.input, *options.past])
+            check_target(path, [options.input, *options.past, *options.parent])
     if options.html and options.cells and os.path.realpath(options.html) == os.path.realpath(options.cells):
         raise MisuseError(f"{options.html!r} is named for both the page and the cells; name two files")
 
     cells = os.path.abspath(options.cells) if options.cells else None
     limits = Limits(memory_bytes=options.memory * MIB, seconds=options.timeout)
     if options.json or "progress" not in views:
-        document = scan_apart(options.input, options.past, cells=cells, limits=limits)
+        document = scan_apart(options.input, options.past, parents=options.parent, cells=cells, limits=limits)
     else:
         with views["progress"]() as on_progress:
-            document = scan_apart(options.input, options.past, cells=cells, limits=limits, on_progress=on_progress)
+            document = scan_apart(options.input, options.past, parents=options.parent, cells=cells, limits=limits, on_progress=on_progress)
 
     report = report_from_json(document)
     if options.html:

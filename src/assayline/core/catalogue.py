@@ -36,6 +36,7 @@ CATALOGUE: dict[str, Entry] = {
     "pattern_break": Entry("value", "Broken pattern", "values do not have the form all others of the column have"),
     "typo": Entry("value", "Typing errors", "a rare value is one or two keystrokes away from a frequent one"),
     "dependency_violation": Entry("value", "Contradiction", "a value contradicts what the other columns of the table say it must be"),
+    "broken_sequence": Entry("value", "Broken sequence", "a number or a time breaks the sequence that its column otherwise keeps"),
     # time
     "stuck_clock": Entry("time", "Stopped clock", "many records carry the same timestamp"),
     "local_time": Entry("time", "Local time instead of UTC", "timestamps are shifted by whole hours"),

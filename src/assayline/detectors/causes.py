@@ -22,12 +22,11 @@ _WORDS = frozenset({"new_category_flood", "fk_break", "category_spelling", "whit
 # A finding with the code on the left explains those on the right when they share its column.
 SAME_COLUMN: dict[str, frozenset[str]] = {
     "missing_spike": _NUMBERS | {"constant_column", "disguised_missing"},
-    "constant_column": _NUMBERS | _WORDS | {"disguised_missing"},
+    "constant_column": _NUMBERS | _WORDS | {"disguised_missing", "duplicate_key"},
     "type_to_string": _NUMBERS | _WORDS | {"missing_spike", "disguised_missing", "test_records", "constant_column"},
     "decimal_comma": _NUMBERS | {"type_to_string", "missing_spike", "disguised_missing"},
-    "date_format": frozenset({"type_to_string", "missing_day", "late_arrival", "local_time", "stuck_clock", "clock_reset", "disguised_missing"}),
+    "date_format": frozenset({"type_to_string", "missing_day", "late_arrival", "local_time", "stuck_clock", "clock_reset", "disguised_missing", "out_of_order"}),
     "null_token_change": _NUMBERS | _WORDS | {"disguised_missing"},
-    "disguised_missing": _NUMBERS | _WORDS | {"clock_reset", "stuck_clock", "local_time", "constant_column", "duplicate_key"},
     "unit_change": _NUMBERS - {"unit_change"},
     "sign_flip": _NUMBERS - {"sign_flip"},
     "precision_loss": frozenset({"global_shift", "shuffled_column", "noise_increase", "segment_shift", "stuck_sensor", "column_swap"}),
@@ -39,7 +38,7 @@ SAME_COLUMN: dict[str, frozenset[str]] = {
     "column_swap": _NUMBERS | _WORDS | {"disguised_missing", "constant_column", "missing_spike"},
     "stuck_sensor": frozenset({"global_shift", "noise_increase", "segment_shift", "shuffled_column", "column_swap", "unit_change"}),
     "mojibake": _WORDS | {"label_imbalance", "missing_source", "duplicate_key"},
-    "test_records": _WORDS | {"duplicate_key", "type_to_string", "column_swap"},
+    "test_records": _WORDS | {"duplicate_key", "type_to_string", "column_swap", "outliers", "disguised_missing", "noise_increase", "global_shift"},
     "category_spelling": frozenset({"new_category_flood", "fk_break", "whitespace_case", "text_truncation", "label_imbalance", "missing_source", "column_swap"}),
     "whitespace_case": frozenset({"new_category_flood", "fk_break", "label_imbalance", "missing_source", "column_swap", "text_truncation"}),
     "text_truncation": frozenset({"new_category_flood", "fk_break", "label_imbalance", "missing_source", "duplicate_key", "category_spelling",
@@ -47,8 +46,11 @@ SAME_COLUMN: dict[str, frozenset[str]] = {
     "new_category_flood": _NUMBERS - {"column_swap"},
     "fk_break": _NUMBERS - {"column_swap"},
     "missing_source": frozenset({"label_imbalance", "column_swap"}),
-    "clock_reset": frozenset({"stuck_clock", "local_time", "missing_day", "late_arrival", "truncated_batch"}),
-    "stuck_clock": frozenset({"local_time", "late_arrival", "missing_day"}),
+    "clock_reset": frozenset({"stuck_clock", "local_time", "missing_day", "late_arrival", "truncated_batch", "out_of_order"}),
+    "stuck_clock": frozenset({"local_time", "late_arrival", "missing_day", "out_of_order"}),
+    "local_time": frozenset({"out_of_order"}),
+    "late_arrival": frozenset({"out_of_order"}),
+    "disguised_missing": _NUMBERS | _WORDS | {"clock_reset", "stuck_clock", "local_time", "constant_column", "duplicate_key", "out_of_order"},
 }
 
 # A finding with the code on the left explains those on the right in any column.
@@ -57,7 +59,7 @@ ANYWHERE: dict[str, frozenset[str]] = {
         "whitespace_case", "missing_spike",
                                   "date_format", "text_truncation", "column_swap", "precision_loss", "decimal_comma", "clock_reset", "sign_flip", "duplicate_key",
                                   "shuffled_column", "noise_increase", "global_shift", "local_time", "unit_change", "segment_shift", "late_arrival"}),
-    "duplicated_rows": frozenset({"duplicate_key", "stuck_clock", "stuck_sensor", "shuffled_column"}),
+    "duplicated_rows": _MIX | {"duplicate_key", "stuck_clock", "stuck_sensor", "out_of_order"},
     "truncated_batch": _MIX | {"missing_day", "sample_bias", "local_time", "label_imbalance", "constant_column", "missing_source", "missing_spike"},
     "missing_source": _MIX | {"sample_bias", "missing_spike", "label_imbalance", "constant_column"},
     "missing_day": _MIX | {"late_arrival", "missing_source", "sample_bias", "label_imbalance", "constant_column", "truncated_batch", "missing_spike"},
@@ -65,8 +67,9 @@ ANYWHERE: dict[str, frozenset[str]] = {
     "date_format": frozenset({"truncated_batch", "missing_day"}),
     "clock_reset": frozenset({"truncated_batch", "missing_day", "local_time"}),
     "local_time": frozenset({"truncated_batch", "missing_day", "late_arrival"}),
-    "sample_bias": _MIX | {"label_imbalance", "missing_source"},
-    "test_records": frozenset({"duplicate_key", "stuck_clock"}),  # such rows are copies of others
+    "sample_bias": _MIX | {"label_imbalance", "missing_source", "out_of_order", "unit_change", "stuck_sensor"},  # what goes with the part that is left moves too
+    "label_imbalance": frozenset({"out_of_order"}),
+    "test_records": frozenset({"duplicate_key", "stuck_clock", "out_of_order", "shifted_columns"}),  # such rows are copies of others
     "renamed_column": frozenset({"shifted_columns"}),
     "dropped_column": frozenset({"shifted_columns"}),
     "column_swap": frozenset({"shuffled_column"}),
@@ -78,10 +81,11 @@ _OUT_OF_STEP = frozenset({  # a change in any column puts the others out of step
 })  # fmt: skip
 # Where two could explain each other, the earlier one does: it is the more specific, or the one less likely to come from the other.
 ORDER = (
-    "shifted_columns", "column_swap", "renamed_column", "dropped_column", "duplicated_rows", "null_token_change", "decimal_comma", "date_format", "type_to_string",
-    "missing_spike", "constant_column", "disguised_missing", "mojibake", "test_records", "text_truncation", "category_spelling", "whitespace_case", "fk_break",
-    "new_category_flood", "clock_reset", "stuck_clock", "local_time", "missing_day", "truncated_batch", "missing_source", "stuck_sensor", "sign_flip", "unit_change",
-    "precision_loss", "sample_bias", "noise_increase", "global_shift", "segment_shift", "label_imbalance", "outliers", "late_arrival", "shuffled_column",
+    "test_records", "shifted_columns", "column_swap", "renamed_column", "dropped_column", "duplicated_rows", "null_token_change", "decimal_comma", "date_format",
+    "type_to_string", "clock_reset", "stuck_clock", "local_time", "missing_day", "truncated_batch", "missing_spike", "constant_column", "disguised_missing", "mojibake",
+    "text_truncation", "category_spelling", "whitespace_case", "fk_break", "new_category_flood", "missing_source", "sample_bias", "stuck_sensor", "sign_flip", "unit_change",
+    "precision_loss", "noise_increase", "global_shift", "segment_shift", "label_imbalance", "outliers", "late_arrival", "shuffled_column",
+    "out_of_order",
 )  # fmt: skip
 LOST_BY_SOURCE = 0.6  # of the missing rows must be those of the missing source for it to be the cause
 
@@ -110,17 +114,47 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
         return not source_lost_them
     if pair == ("missing_source", "truncated_batch"):
         return source_lost_them
+    if cause.code in ("segment_shift", "unit_change") and symptom.code == "column_swap" and symptom.where is not None:
+        return cause.where == symptom.where and bool(set(cause.columns) & set(symptom.columns))  # a swap in that segment only is its shift, seen against a neighbour
+    if cause.code == "column_swap" and symptom.code in ("segment_shift", "unit_change") and symptom.where is not None and cause.where == symptom.where:
+        return False
+    if pair == ("sample_bias", "sample_bias"):  # one part of the population, whatever columns show it: the one that is cut most sharply says which
+        return _cut(cause) > _cut(symptom)
+    if pair == ("precision_loss", "disguised_missing") and cause.columns == symptom.columns:
+        return float(symptom.evidence.get("value", 0.5)) == int(float(symptom.evidence.get("value", 0.5)))  # what was cut off piles up on whole numbers
+    if pair == ("disguised_missing", "precision_loss") and cause.columns == symptom.columns and cause.layer == "history":
+        return not _explains(symptom, cause, source_lost_them)
+    if symptom.code == "truncated_batch" and cause.code in ("local_time", "clock_reset", "date_format", "stuck_clock", "missing_day"):
+        return bool(symptom.evidence.get("early_end"))  # other times end the lot early; they take no rows away
+    if cause.code == "truncated_batch" and symptom.code in ("local_time", "missing_day"):
+        return not cause.evidence.get("early_end")
+    if cause.code == "shuffled_column" and symptom.code == "segment_shift":
+        return cause.columns == symptom.columns and bool(symptom.evidence.get("like_the_rest"))  # the segment has become like all others
+    if pair == ("segment_shift", "shuffled_column") and cause.columns == symptom.columns and cause.evidence.get("like_the_rest"):
+        return False
     if pair == ("missing_source", "missing_spike"):
         return cause.columns != symptom.columns  # what never came leaves its columns emptier, or fuller
     if cause.code in ORDER and symptom.code in ORDER and ORDER.index(cause.code) > ORDER.index(symptom.code):
         return False
     if symptom.code == "shuffled_column" and cause.code in _OUT_OF_STEP:
         return True
+    if symptom.code == cause.code == "shuffled_column":  # two ways to see one change: the more surprising names it
+        return _surprise(cause) < _surprise(symptom)
     if symptom.code in ANYWHERE.get(cause.code, ()):
         return True
-    if cause.code == symptom.code and cause.columns == symptom.columns:
-        return (cause.severity, cause.sentence) > (symptom.severity, symptom.sentence)
+    if cause.code == symptom.code and (cause.columns == symptom.columns or cause.code == "test_records"):  # a test row is one, whatever columns show it
+        return (cause.severity, len(cause.columns), cause.sentence) > (symptom.severity, len(symptom.columns), symptom.sentence)
+    if symptom.code == "dependency_violation":  # whatever else happened to the column, its counter fell because of it
+        return symptom.columns[:1] == cause.columns[:1]
     return bool(set(cause.columns) & set(symptom.columns)) and symptom.code in SAME_COLUMN.get(cause.code, ())
+
+
+def _cut(finding: Finding) -> tuple[float, str]:
+    return float(finding.evidence.get("uncovered_share", 0.0)), finding.sentence
+
+
+def _surprise(finding: Finding) -> tuple[float, float, str]:
+    return float(finding.evidence.get("p_value", 1.0)), -finding.severity, finding.sentence
 
 
 def _source_lost_them(findings: Sequence[Finding]) -> bool:

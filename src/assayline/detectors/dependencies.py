@@ -17,6 +17,8 @@ from assayline.core import Profile
 from assayline.measures import Counts, Moments, Nature, Sample, kept, natures
 from assayline.measures.nature import named_as_key
 
+from .persistence import evolves
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -166,7 +168,8 @@ def _dependencies(profile: Profile) -> dict[str, list[Dependency]]:
                 found.setdefault(b, []).append(one)
             if pairs_left <= 0:
                 break
-    return {b: _voters(found[b]) for b in columns if b in found}
+    voters = {b: [one for one in _voters(found[b]) if not evolves(table.codes[one.determinant], table.codes[b])] for b in columns if b in found}
+    return {b: kept_ones for b, kept_ones in voters.items() if kept_ones}
 
 
 def _voters(found: list[Dependency]) -> list[Dependency]:

@@ -11,6 +11,8 @@ from assayline.core import Cell, Finding, Past, Profile
 from assayline.measures import Block, Distinct, Rows, natures, shown
 from assayline.measures.nature import named_as_key
 
+from .broken_sequence import sequences
+
 LEAST_ROWS = 50
 UNIQUE = 0.98  # share of different values: then the repeated ones are exceptions to a rule the column keeps
 MOST_TIMES = 10  # a value that stands more often than that is a placeholder
@@ -54,7 +56,8 @@ class DuplicateKey:
 
     Reads:    `distinct`, `counts`, `steps`, `rows`.
     Finds:    "duplicate_key" per column; evidence `repeated_values`, `distinct_share`.
-    Silent:   with fewer than 50 rows, in columns of names, times or measurements, and where more than two of a hundred rows repeat.
+    Silent:   with fewer than 50 rows, in columns of names, times or measurements, where more than two of a hundred rows repeat, and
+              where the order of the rows says which of them are wrong (`broken_sequence`).
     Source:   definition of a key; docs/detectors/duplicate_key.md.
 
     >>> import polars as pl
@@ -78,6 +81,9 @@ class DuplicateKey:
             sampled = int(distinct.counts.sum())
             if not len(times) or len(distinct.hashes) < UNIQUE * sampled or times.max() > MOST_TIMES:
                 continue
+            overwritten = sequences(profile).get(column)
+            if overwritten is not None and overwritten.wrong >= times.sum() - len(times):
+                continue  # `broken_sequence` says which rows are wrong, and what belongs there
             repeated = len(times) if distinct.exact else round(len(times) * distinct.distinct / max(1, len(distinct.hashes)))
             yield Finding(
                 "duplicate_key", (column,),

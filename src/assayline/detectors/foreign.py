@@ -6,6 +6,7 @@ column whose values repeat from lot to lot. Every foreign cell gets one reason, 
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -71,6 +72,15 @@ def is_missing_word(value: str) -> bool:
 def is_test_word(value: str) -> bool:
     """Whether a text is what developers type."""
     return value.strip().lower() in TEST_WORDS
+
+
+def has_stray_blanks(value: str) -> bool:
+    """Whether blanks stand around a text, or one in it is no ordinary blank.
+
+    >>> has_stray_blanks("Lyon "), has_stray_blanks("New\u00a0York"), has_stray_blanks("New York")
+    (True, True, False)
+    """
+    return value != value.strip() or "\u00a0" in value
 
 
 def undone(value: str) -> str | None:
@@ -160,6 +170,7 @@ def _new_words(view: View, texts: Mapping[int, str], reasons: dict[int, str], kn
     _, past, values = view.codes
     counts = np.bincount(past[past >= 0], minlength=len(values))
     old = [values[i] for i in np.argsort(-counts, kind="stable")[:MOST_KNOWN] if counts[i] > 0]
+    ordered = sorted(old)
     plain: dict[str, str] = {}
     for value in reversed(old):
         plain[_plain(value)] = value
@@ -178,10 +189,10 @@ def _new_words(view: View, texts: Mapping[int, str], reasons: dict[int, str], kn
         elif near is not None and (match := near.match(text)) is not None:
             known[text] = match
             reasons[code] = "category_spelling"
-        elif text.rstrip().endswith(".") and len(text) > 2 and (start := _starting(old, text.rstrip()[:-1])) is not None and view.is_closed:
+        elif text.rstrip().endswith(".") and len(text) > 2 and (start := _starting(old, ordered, text.rstrip()[:-1])) is not None and view.is_closed:
             known[text] = start
             reasons[code] = "category_spelling"
-        elif words and (start := _starting(old, text)) is not None:
+        elif words and (start := _starting(old, ordered, text)) is not None:
             known[text] = start
             reasons[code] = "text_truncation"
         elif view.is_closed:
@@ -192,8 +203,9 @@ def _plain(text: str) -> str:
     return " ".join(text.replace("\u00a0", " ").split()).casefold()
 
 
-def _starting(known: list[str], start: str) -> str | None:
-    if not start:
+def _starting(known: list[str], ordered: list[str], start: str) -> str | None:
+    behind = bisect.bisect_right(ordered, start)  # what begins with a text stands right behind it
+    if not start or behind == len(ordered) or not ordered[behind].startswith(start):
         return None
     return next((value for value in known if value.startswith(start) and len(value) > len(start)), None)
 

@@ -10,6 +10,7 @@ from assayline.core import Finding
 
 from .comparison import Comparison, View
 from .expectation import at_most, levels, shares
+from .spread_shares import spread_tails
 from .suspicion import Suspicion
 from .wording import between, lots, percent, short
 
@@ -49,9 +50,16 @@ class Classes:
                 yield from _shares(comparison, view, before, today)
 
 
+def kept_size(comparison: Comparison, share: float) -> bool:
+    """Whether the lot has its usual number of rows rather than that number without a share of them: then rows were replaced, not lost."""
+    usual = float(np.median(comparison.past_rows))
+    return bool(abs(np.log(comparison.rows / usual)) < abs(np.log(comparison.rows / (usual * max(1 - share, 0.01)))))
+
+
 def _absent(comparison: Comparison, view: View, before: np.ndarray, today: np.ndarray) -> Iterator[Suspicion]:
     values = view.codes[2]
     always = (before > 0).mean(axis=0) >= ALWAYS
+    always |= ((before > 0) | (before.sum(axis=1)[:, None] < 0.5 * today.sum())).all(axis=0)  # a lot half as large may lack what this one may not
     always &= (before[-5:] > 0).all(axis=0)
     absent = np.flatnonzero(always & (today == 0))
     if not len(absent):
@@ -71,8 +79,7 @@ def _absent(comparison: Comparison, view: View, before: np.ndarray, today: np.nd
     shown = ", ".join(short(name) for name in names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     share = lost / float(np.median(sizes))
     binary = int((before.sum(axis=0) > 0).sum()) == 2
-    kept_size = abs(np.log(comparison.rows / np.median(comparison.past_rows))) < abs(np.log(comparison.rows / (np.median(comparison.past_rows) * max(1 - share, 0.01))))
-    code = "label_imbalance" if binary and kept_size else "missing_source"
+    code = "label_imbalance" if binary and kept_size(comparison, share) else "missing_source"
     words = "the class" if code == "label_imbalance" else "nothing from"
     sentence = (
         f"There are no rows of {view.name} = {shown}; {lots(comparison.lots)} always had it "
@@ -97,7 +104,7 @@ def _shares(comparison: Comparison, view: View, before: np.ndarray, today: np.nd
     now = (today + 0.5) / (n + 1)
     noise = 1 / np.maximum(sizes[:, None] * own * (1 - own), 0.5)
     level = levels(logit, np.log(now / (1 - now)), noise, 1 / np.maximum(n * now * (1 - now), 0.5))
-    tail = np.minimum(found.more, found.fewer)
+    tail = spread_tails(today, n, before, sizes)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.maximum(found.now / np.maximum(found.usual, 1e-9), found.usual / np.maximum(found.now, 1e-9))
     moved = (np.abs(found.now - found.usual) >= LEAST_SHARE) & (ratio >= LEAST_RATIO) & (found.usual > 0)

@@ -294,6 +294,10 @@ def _segment_finding(comparison: Comparison, view: View, segment: Segment) -> It
             suggestion=f"undo {unit[0]}", picture=picture,
         ), segment.p)  # fmt: skip
         return
+    everyone, before_all = view.now[np.isfinite(view.now)], view.past[np.isfinite(view.past)]
+    chance = 1.36 / np.sqrt(len(now))  # the gap chance exceeds once in twenty (Kolmogorov)
+    if largest_gap(now, everyone) <= chance < largest_gap(past, before_all):
+        evidence["like_the_rest"] = 1.0
     yield Suspicion(Finding(
         "segment_shift", (view.name,), f"{view.name} has moved where {where}: median {number(after)} against {number(before)} in "
         f"{lots(comparison.lots)}; the rest has not.",
@@ -323,6 +327,12 @@ def _explained(comparison: Comparison, view: View, whole: Moved, p_level: float,
             severity=0.5, layer="history", evidence={**evidence, "uncovered_share": round(part[1], 3)},
             suggestion="find out which part of the population is missing", picture=picture,
         )  # fmt: skip
+    if _scattered(view, now, past):
+        return Finding(
+            "noise_increase", (view.name,), f"{view.name} is scattered around its usual value today: {percent(_same_value(now))} of the rows hold one value against "
+            f"{percent(_same_value(past))} in {lots(comparison.lots)}.",
+            severity=0.45, layer="history", evidence=evidence, suggestion="ask what disturbs the measurement", picture=picture,
+        )  # fmt: skip
     if p_spread < 1 and (p_spread <= p_level or abs(whole.shift) < 0.5 * whole.log_spread):
         return Finding(
             "noise_increase", (view.name,), f"{view.name} varies {number(float(np.exp(whole.log_spread)))} times as much as in "
@@ -336,6 +346,20 @@ def _explained(comparison: Comparison, view: View, whole: Moved, p_level: float,
         severity=0.5 if abs(whole.shift) > 1 else 0.4, layer="history", evidence=evidence,
         suggestion="ask what changed, or accept it as the new normal", picture=picture,
     )  # fmt: skip
+
+
+def _same_value(values: Floats) -> float:
+    return float(np.unique(values, return_counts=True)[1].max()) / len(values)
+
+
+def _scattered(view: View, now: Floats, past: Floats) -> bool:
+    """Whether a column that was mostly one value has it no more, and lies on both sides of it instead: noise, not a shift, which would move the value as a whole."""
+    if not _lumpy(view) or _same_value(now) > 0.5 * _same_value(past):
+        return False
+    values, counts = np.unique(past, return_counts=True)
+    mode = values[int(np.argmax(counts))]
+    above, below = float((now > mode).mean()), float((now < mode).mean())
+    return min(above, below) > 0.25 * (above + below)
 
 
 def _part(view: View, now: Floats, past: Floats, limit: float) -> tuple[str, float] | None:
@@ -354,9 +378,21 @@ def _part(view: View, now: Floats, past: Floats, limit: float) -> tuple[str, flo
                  for lot in range(view.lots) if view.number_sizes[lot] >= 5]  # fmt: skip
         if not usual or min(usual) < 0.3 * outside:
             continue
-        if largest_gap(now, inside) <= max(limit, 1.4 / np.sqrt(len(now))) and largest_gap(now, inside) < 0.6 * largest_gap(now, past):
+        left = largest_gap(now, inside)
+        if left <= max(limit, 1.4 / np.sqrt(len(now)), _inside_gap(view, inside, len(now))) and left < 0.6 * largest_gap(now, past):
             return words, outside
     return None
+
+
+def _inside_gap(view: View, inside: Floats, size: int) -> float:
+    """The largest distance that this part of a good lot has to this part of all lots, for a lot of so many rows: a part differs more between lots than the whole."""
+    low, high = inside.min(), inside.max()
+    worst = 0.0
+    for lot in range(view.lots):
+        own = view.past[(view.lot == lot) & (view.past >= low) & (view.past <= high)]
+        if len(own) >= LEAST_NUMBERS:
+            worst = max(worst, largest_gap(own, inside) * float(np.sqrt(len(own))))
+    return worst / float(np.sqrt(size))
 
 
 def _compare(past: Floats, now: Floats) -> dict[str, object]:

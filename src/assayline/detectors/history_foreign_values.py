@@ -10,7 +10,7 @@ from assayline.core import Finding
 
 from .comparison import Comparison, View
 from .expectation import Shares, shares
-from .foreign import Foreign, foreign, is_damaged, is_missing_word, is_test_word
+from .foreign import Foreign, foreign, has_stray_blanks, is_damaged, is_missing_word, is_test_word
 from .locating import OneOf
 from .suspicion import Suspicion
 from .wording import between, lots, percent, short
@@ -19,6 +19,7 @@ MANY_VALUES = 20  # values from which a repeated column can be a reference to an
 ONE_VALUE = 0.5  # share of the new cells one value must hold to be "a category", not "unknown keys"
 LEAST_CELLS = 2  # one odd cell is a typing error, for the signatures to find
 LEAST_NEW = 5  # rows of a new category: a rare one now and then is life
+LEAST_NEW_OF_CLOSED, CLOSED_ROWS = 3, 2_000  # fewer are enough where so many cells of the past had none
 FACT_ROWS = 300  # filled cells of the past without one such cell, from which two today are a fact
 
 
@@ -71,14 +72,14 @@ def _judged(comparison: Comparison, view: View, found: Foreign) -> Iterable[Susp
                 continue
             yield from _said(comparison, view, found, reason, cells, filled, rate, odd, int(sizes.sum()))
         return
-    for reason in ("disguised_missing", "mojibake", "test_records"):
+    for reason in ("disguised_missing", "mojibake", "test_records", "whitespace_case"):
         cells = _cells(view, reason)
         if cells:
             rate = shares([cells], [filled], _usual(view, reason, np.zeros(view.lots, dtype=np.int64))[:, None], sizes[:, None])
             yield from _said(comparison, view, found, reason, cells, filled, rate, rate, int(sizes.sum()))
 
 
-_TESTS = {"disguised_missing": is_missing_word, "mojibake": is_damaged, "test_records": is_test_word}
+_TESTS = {"disguised_missing": is_missing_word, "mojibake": is_damaged, "test_records": is_test_word, "whitespace_case": has_stray_blanks}
 
 
 def _cells(view: View, reason: str) -> int:
@@ -111,7 +112,10 @@ def _said(
     comparison: Comparison, view: View, found: Foreign, reason: str, cells: int, filled: int, rate: Shares, odd: Shares, known: int
 ) -> Iterable[Suspicion]:
     share, high = float(rate.now[0]), float(rate.high[0])
-    if cells < (1 if reason in ("test_records", "mojibake") else LEAST_CELLS) or share <= high or (reason == "new" and cells < LEAST_NEW):
+    least = 1 if reason in ("test_records", "mojibake") else LEAST_CELLS
+    if reason == "new":
+        least = max(least, LEAST_NEW if rate.usual[0] or known < CLOSED_ROWS else LEAST_NEW_OF_CLOSED)
+    if cells < least or share <= high:
         return
     past_cells = float(rate.usual[0])
     p = 0.0 if past_cells == 0 and known >= FACT_ROWS and reason != "new" else float(rate.more[0])

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from assayline.core import Finding
 
-from .comparison import Comparison, Floats, View
+from .comparison import Comparison, Floats, Ints, View
 from .expectation import at_least, levels, shares
 from .familiarity import Familiarity
+from .mixture import against_lots, counted, cuts, quantile_bins, transposed
+from .resemblance import largest_gap
 from .suspicion import Suspicion
 from .wording import between, lots, percent
+
+Mask = npt.NDArray[np.bool_]
 
 ROWS = 2_000  # rows of the past that are tried in the wrong column
 NEIGHBOURS = 3  # columns apart; what is changed round stands near, and all pairs would cost too much
 ODDS = 1.0  # nats by which each of two cells must fit better in the other's place
 PUSHED = 9.0  # nats by which a row must fit better pushed aside: 8,000 to 1 ...
 ONE_CELL = 6.0  # nats one cell may add: a single strange value is no pushed row
+SLACK = 3.0  # nats below which a cell says nothing (20 to 1): what values outside the ranges of growing columns gain; all cells of a large row do
 ABOVE = 1.3  # ... and this many times the best a row of the past did
 LEAST_SHARE = 0.01
 MOST_USUAL = 0.2  # share of the rows of a good lot that fit better changed round: then the two cannot be told apart
@@ -27,6 +34,9 @@ UNUSUAL = 0.25  # quantile of familiarity below which both cells must lie where 
 MOST_DRIFT = 0.3  # share of a good lot its forerunners had not prepared for: then a new value means nothing
 MOST_COLUMNS = 60
 LEAST_COLUMNS = 4
+TABLE_BINS = 12  # of the pairs of two columns of numbers: 144 cells for a few hundred rows
+MOST_WORDS = 60  # of two columns of words: beyond it most pairs are never seen
+LEAST_NATS = 6.0  # evidence below which nothing is said, whatever the past: 400 to 1
 
 
 class Misplaced:
@@ -69,6 +79,12 @@ class Misplaced:
         pairs = [(i, j) for i, j in near if steady[i] and steady[j] and views[i].kind == views[j].kind]
         best: Suspicion | None = None
         for i, j in pairs:
+            plain = _changed_round(comparison, views[i], views[j], len(pairs))
+            if plain is not None:
+                best = plain if best is None or _stronger(plain, best) else best
+                continue
+            if views[i].kind == "number":
+                continue  # the table of both numbers sees everything that their own frequencies say
             a, b = moved(i, j), moved(j, i)
             # Both cells must gain: one strange value alone is no swap.
             gain_now = np.minimum(a[0] - own_now[i], b[0] - own_now[j])
@@ -77,8 +93,7 @@ class Misplaced:
             if better.any() and not all(np.median(own_now[k][better]) < np.quantile(own_past[k], UNUSUAL) for k in (i, j)):
                 continue
             found = _swapped(comparison, views[i].name, views[j].name, gain_now, gain_past, lot, len(pairs))
-            if found is not None and (best is None or found.p < best.p or (found.p == best.p
-                    and found.finding.evidence["mean_gain_nats"] > best.finding.evidence["mean_gain_nats"])):  # type: ignore[operator]  # both are numbers
+            if found is not None and (best is None or _stronger(found, best)):
                 best = found
         if best is not None:
             yield best
@@ -105,6 +120,116 @@ def _different(view: View) -> int:
     return len(np.unique(past[past >= 0]))
 
 
+def _stronger(one: Suspicion, other: Suspicion) -> bool:
+    return (-one.p, float(one.finding.evidence["mean_gain_nats"])) > (-other.p, float(other.finding.evidence["mean_gain_nats"]))
+
+
+def _changed_round(comparison: Comparison, first: View, second: View, tests: int) -> Suspicion | None:
+    """Whether a part of the rows fits the pairs of values of the past better when transposed; None also where the two have no values in common."""
+    bins = _common_bins(first, second)
+    if bins is None:
+        return None
+    a, b, past_a, past_b, count, could_now, could_past = bins
+    before = counted(past_a, past_b, count, first.lot, first.lots)
+    today = counted(np.where(could_now, a, -1), b, count)[0]
+    found = against_lots(today, before, transposed, counted(np.where(could_past, past_a, -1), past_b, count, first.lot, first.lots))
+    cells = round(found.part * float(today.sum()))
+    if found.nats <= LEAST_NATS or cells < 2:
+        return None
+    gain = transposed(before.sum(axis=0))
+    odd = could_now & (a >= 0) & (b >= 0)
+    odd &= gain[np.maximum(a, 0), np.maximum(b, 0)] > 0
+    if not _back_in_their_past(first, second, np.ones(len(a), dtype=np.bool_) if found.part > 0.9 else odd):
+        return None
+    rows = max(1, len(a))
+    usual = float((before.sum(axis=0) * (gain > 0)).sum() / max(1.0, before.sum()))
+    share = max(float(cells), float(odd.sum()) - usual * rows) / rows
+    where = _only_where(comparison, odd)
+    return Suspicion(Finding(
+        "column_swap", (first.name, second.name),
+        f"{percent(share)} of the rows fit {lots(comparison.lots)} better with {first.name} and {second.name} changed round; there it was {percent(usual)}.",
+        severity=0.8 if share > 0.5 else 0.6, layer="history", rows=max(cells, 1), where=where,
+        evidence={"share": round(share, 4), "usual_share": round(usual, 5), "mean_gain_nats": round(found.nats / rows, 3), "gain_nats": round(found.nats, 1),
+            "usual_gain_nats": round(found.usual, 1)},
+        suggestion=f"change {first.name} and {second.name} back", picture={"kind": "share", "value": share, "usual": usual},
+    ), min(1.0, found.p * tests))  # fmt: skip
+
+
+def _back_in_their_past(first: View, second: View, rows: Mask) -> bool:
+    """Whether both columns look like good lots once these rows are changed back: a shift of one of them does not."""
+    for view, other in ((first, second), (second, first)):
+        if view.kind == "number":
+            today, past = np.where(rows, other.now, view.now), view.past[np.isfinite(view.past)]
+            today = today[np.isfinite(today)]
+            own = [view.past[(view.lot == lot) & np.isfinite(view.past)] for lot in range(view.lots)]
+            usual = max((largest_gap(one, past) for one in own if len(one) >= 5), default=1.0)
+            if largest_gap(today, past) > usual + 0.5 / np.sqrt(max(1, len(today))):
+                return False
+    return True
+
+
+def _only_where(comparison: Comparison, rows: Mask) -> str | None:
+    """The one segment that holds nearly all of these rows and is not most of the table, or None."""
+    for group in comparison.segments:
+        codes, counts = np.unique(group.codes[0][rows], return_counts=True)
+        if len(codes) and codes[int(np.argmax(counts))] >= 0 and counts.max() >= 0.9 * rows.sum():
+            top = int(codes[int(np.argmax(counts))])
+            if (group.codes[0] == top).mean() <= 0.6:
+                return f"{group.name} = {group.codes[2][top]}"
+    return None
+
+
+class _Bins(NamedTuple):
+    """Two columns on one set of bins: quantiles of the numbers of both, or the words of both.
+
+    Args:
+        now_a, now_b, past_a, past_b: bin of each cell; -1 for none.
+        count: number of bins.
+        could_now, could_past: rows whose two values could each have stood in the other column.
+    """
+
+    now_a: Ints
+    now_b: Ints
+    past_a: Ints
+    past_b: Ints
+    bins: int
+    could_now: Mask
+    could_past: Mask
+
+
+def _common_bins(first: View, second: View) -> _Bins | None:
+    if first.kind == second.kind == "number":
+        edges = cuts(np.concatenate((_thinned(first.past), _thinned(second.past))), TABLE_BINS)
+        edges = np.unique(np.concatenate((edges, cuts(first.past, TABLE_BINS // 2), cuts(second.past, TABLE_BINS // 2))))
+        parts = [quantile_bins(values, edges) for values in (first.now, second.now, first.past, second.past)]
+        could = [_could_stand(a, second) & _could_stand(b, first) for a, b in ((first.now, second.now), (first.past, second.past))]
+        return _Bins(parts[0], parts[1], parts[2], parts[3], len(edges) + 1, could[0], could[1])
+    if first.kind != "text" or second.kind != "text" or not (first.is_closed and second.is_closed):
+        return None
+    words = {word: number for number, word in enumerate(sorted({*first.codes[2], *second.codes[2]}))}
+    if len(words) > MOST_WORDS:
+        return None
+    in_words = [np.array([words[value] for value in view.codes[2]] + [-1], dtype=np.int64) for view in (first, second)]
+    known = [np.isin(np.arange(len(words)), place[view.codes[1]]) for place, view in zip(in_words, (first, second), strict=True)]
+    now_a, now_b, past_a, past_b = in_words[0][first.codes[0]], in_words[1][second.codes[0]], in_words[0][first.codes[1]], in_words[1][second.codes[1]]
+    return _Bins(now_a, now_b, past_a, past_b, len(words), known[1][now_a] & known[0][now_b], known[1][past_a] & known[0][past_b])
+
+
+def _could_stand(values: Floats, column: View) -> Mask:
+    """Which numbers a column of the past could have held: within its range, and whole where it is."""
+    past = column.past[np.isfinite(column.past)]
+    with np.errstate(invalid="ignore"):
+        fits = (values >= past.min(initial=np.inf)) & (values <= past.max(initial=-np.inf))
+        if column.is_whole:
+            fits &= values == np.rint(values)
+    result: Mask = fits
+    return result
+
+
+def _thinned(values: Floats) -> Floats:
+    return values[:: max(1, len(values) // ROWS)]
+
+
 def _swapped(comparison: Comparison, first: str, second: str, now: Floats, past: Floats, lot: np.ndarray, tests: int) -> Suspicion | None:
     sizes = np.bincount(lot, minlength=comparison.lots)
     better = now > ODDS
@@ -129,6 +254,12 @@ def _swapped(comparison: Comparison, first: str, second: str, now: Floats, past:
     ), min(1.0, p * tests))  # fmt: skip
 
 
+def _telling(gain: Floats) -> Floats:
+    """What each cell says for its row having been pushed: little gains do not add up, since the cells of a row depend on each other."""
+    result: Floats = np.where((gain > 0) & (gain < SLACK), 0.0, np.minimum(gain, ONE_CELL))
+    return result
+
+
 def _pushed(comparison: Comparison, own_now: list[Floats], own_past: list[Floats], moved) -> Iterable[Suspicion]:  # type: ignore[no-untyped-def]  # a closure of Misplaced
     names = [view.name for view in comparison.views()]
     count = len(names)
@@ -139,8 +270,8 @@ def _pushed(comparison: Comparison, own_now: list[Floats], own_past: list[Floats
         order = range(count - 1, 0, -1) if step == 1 else range(count - 2, -1, -1)
         for k in order:
             gain = moved(k, k - step)
-            sum_now = sum_now + np.minimum(gain[0] - own_now[k], ONE_CELL)
-            sum_past = sum_past + np.minimum(gain[1] - own_past[k], ONE_CELL)
+            sum_now = sum_now + _telling(gain[0] - own_now[k])
+            sum_past = sum_past + _telling(gain[1] - own_past[k])
             start = np.where(sum_now > best_now, k, start)
             best_now, best_past = np.maximum(best_now, sum_now), np.maximum(best_past, sum_past)
         limit = max(PUSHED, ABOVE * float(best_past.max()))

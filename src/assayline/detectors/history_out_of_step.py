@@ -11,6 +11,7 @@ from assayline.core import Finding
 from .comparison import Comparison, Floats, View
 from .expectation import levels
 from .history_distribution import Scale
+from .ranked_rows import cells_of_today
 from .suspicion import Suspicion
 from .wording import lots, number, percent
 
@@ -18,6 +19,8 @@ MOST_COLUMNS = 40
 FEW_VALUES = 12  # of a category that is laid out as indicators
 LEAST_ROWS = 10
 LEAST_LOTS = 5
+MANY_LOTS = 14  # from which it counts as the multivariate layer: fewer do not show how far good lots lie from their forerunners
+SHOWN = 5  # rows that are most out of step
 LEAST_EXPLAINED = 0.15  # share of a column's variance the others must explain before it can fall out of step
 LEAST_GROWTH = 0.1  # effect floor on the log of the unexplained part
 RIDGE = 1e-3  # of the variance: keeps copies of one column from blowing up
@@ -27,7 +30,8 @@ class OutOfStep:
     """Finds columns that the others used to predict and do not any more.
 
     Reads:    `sample`.
-    Finds:    "shuffled_column".
+    Finds:    "shuffled_column", from 14 lots on in the layer "multivariate"; evidence `unexplained_ratio`, `p_value`, `columns_ranked`; the rows
+              the others explain least are its examples.
     Silent:   while the column itself has moved (then its level is the finding), and where nothing predicts it.
     Source:   ridge regression of every column on all others, fitted to the past; today's unexplained part against that of the past lots, docs/statistics.md.
     """
@@ -59,9 +63,10 @@ class OutOfStep:
             "shuffled_column", (name,),
             f"{name} no longer goes with {', '.join(others)}: the part they do not explain is {number(float(np.exp(growth)))} times that of {lots(comparison.lots)} "
             f"({percent(1 - explained)} of the variance).",
-            severity=0.5, layer="history", evidence={"unexplained_ratio": round(float(np.exp(growth)), 3), "usual_explained_share": round(explained, 3),
-                "score": round(score, 2)},
-            suggestion="look whether the column was sorted or joined on its own",
+            severity=0.5, layer="multivariate" if comparison.lots >= MANY_LOTS else "history",
+            evidence={"unexplained_ratio": round(float(np.exp(growth)), 3), "usual_explained_share": round(explained, 3), "score": round(score, 2),
+                      "p_value": float(f"{min(1.0, p * tests):.3g}"), "columns_ranked": ", ".join(f"{table.names[i]} {scores[i][3]:.2g}" for i in ranked)},
+            suggestion="look whether the column was sorted or joined on its own", examples=cells_of_today(comparison, name, table.worst_rows(culprit)),
         ), min(1.0, p * tests))  # fmt: skip
 
 
@@ -126,8 +131,6 @@ class _Table:
         if explained < LEAST_EXPLAINED:
             return 1.0, 0.0, explained, 0.0
         away_past, away_now = np.abs(rest_past).sum(axis=1), np.abs(rest_now).sum(axis=1)
-        if without == ():
-            self.residuals = away_now
         mean = np.bincount(self.lot, weights=away_past, minlength=self.lots) / np.maximum(self.sizes, 1)
         floor = 1e-3 * float(away_past.mean()) + 1e-9
         enough = self.sizes >= 5
@@ -136,6 +139,19 @@ class _Table:
         found = levels(past[:, None], [np.log(away_now.mean() + floor)], (relative / np.maximum(self.sizes, 1))[:, None], [relative / len(away_now)])
         growth = float(np.log(away_now.mean() + floor) - found.predicted[0])
         return (float(found.p[0]) if growth > 0 else 1.0), growth, explained, float(found.score[0])
+
+    def worst_rows(self, target: int) -> list[tuple[int, float]]:
+        """Today's rows that the other columns explain least, worst first, with the share of them that is more than usual."""
+        block = self.blocks[target]
+        use, weights = self._weights(target, ())
+        usual = np.sort(np.abs(self.past[:, block] - self.past[:, use] @ weights).sum(axis=1))
+        today = np.abs(self.now[:, block] - self.now[:, use] @ weights).sum(axis=1)
+        order = np.argsort(-today, kind="stable")
+        found = []
+        for rank, row in enumerate(order[:SHOWN].tolist(), start=1):
+            expected = (len(usual) - np.searchsorted(usual, today[row])) / len(usual) * len(today)  # rows so far off in a usual lot of this size
+            found.append((row, float(np.clip(1 - expected / rank, 0.05, 0.95))))
+        return found
 
     def partners(self, target: int) -> list[str]:
         """The columns that went with it most."""

@@ -13,6 +13,7 @@ from .comparison import Comparison, View
 from .expectation import at_least
 from .history_distribution import CONVERSIONS
 from .locating_numbers import NumbersAre
+from .resemblance import largest_gap
 from .suspicion import Suspicion
 from .wording import lots, number
 
@@ -21,6 +22,7 @@ LEAST_STEP = 0.25  # of the past range beyond its end; a new record of an honest
 HEAVY = 0.1  # tail index from which values far out are a matter of course
 WORST_STEP = 1.5  # times the largest step by which a good lot ever left the range of the others
 LEAST_CONVERTED = 5  # odd values from which a conversion is more than a coincidence
+LEAST_BETWEEN = 3  # values a little beyond the range: noise fills the way to the far ones, single faults do not
 MOST_CELLS = 0.3  # when more of the column lies outside, it has shifted and its values are no outliers
 
 
@@ -28,12 +30,12 @@ class Range:
     """Finds values beyond the range of the past by more than the past ever left its own.
 
     Reads:    `moments` (exact lowest and highest), `sample`.
-    Finds:    "outliers"; "unit_change" where a conversion of temperatures brings the values back among the others.
+    Finds:    "outliers"; "unit_change" where a conversion of temperatures brings the values back among the others, "noise_increase" where they spill over both ends.
     Silent:   when a large part of the column lies outside.
     Source:   leave-one-out replay of the range; docs/statistics.md.
     """
 
-    finds = ("outliers", "unit_change")
+    finds = ("outliers", "unit_change", "noise_increase")
 
     def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
         if comparison.thin:
@@ -65,7 +67,19 @@ def _outside(comparison: Comparison, view: View) -> Iterable[Suspicion]:
     if counts.max() >= 3 and counts.max() >= 0.6 * cells:
         return  # one repeated value is a code for missing
     p = max(_tail(now[now > top], now, view.past, 1.0), _tail(now[now < bottom], now, view.past, -1.0))
+    between = int((~outside & ((now > high) | (now < low))).sum())
+    if between >= max(LEAST_BETWEEN, 0.5 * cells) and (now > high).any() and (now < low).any():
+        spread = float(np.std(now) / max(float(np.nanstd(view.past)), 1e-12))
+        yield Suspicion(Finding(
+            "noise_increase", (view.name,), f"{cells + between:,} values of {view.name} spill over both ends of {number(low)} to {number(high)}, the range of "
+            f"{lots(comparison.lots)}: it varies {number(spread)} times as much.",
+            severity=0.45, layer="history", evidence={"spread_ratio": round(spread, 3), "past_low": low, "past_high": high, "share": round((cells + between) / len(now), 5)},
+            suggestion="ask what disturbs the measurement", picture=_drawn(now, bottom, top),
+        ), p)  # fmt: skip
+        return
     converted = _conversion(now[outside], now[~outside], low, high)
+    if converted is not None and not _rest_as_usual(view, now[~outside]):
+        converted = None
     if converted is not None:
         unit, factor, offset = converted
         back = (np.median(now[outside]) - offset) / factor
@@ -119,6 +133,13 @@ def _conversion(odd: np.ndarray, rest: np.ndarray, low: float, high: float) -> t
         if back.min() >= low and back.max() <= high and away <= 1 and (best is None or away < best[0]):
             best = away, (f"changed from {unit}", factor, offset)
     return best[1] if best else None
+
+
+def _rest_as_usual(view: View, rest: np.ndarray) -> bool:
+    """Whether the values that lie inside look like those of some lot: a part that is converted leaves the rest alone."""
+    past = view.past[np.isfinite(view.past)]
+    usual = max((largest_gap(view.past[(view.lot == lot) & np.isfinite(view.past)], past) for lot in range(view.lots) if view.number_sizes[lot] >= 5), default=1.0)
+    return bool(largest_gap(rest, past) <= usual + 1 / np.sqrt(len(rest)))
 
 
 def _converted_back(text: str | None, factor: float, offset: float) -> str | None:

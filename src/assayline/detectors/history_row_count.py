@@ -15,6 +15,7 @@ from .wording import lots, percent
 
 DAY = 86_400_000_000  # microseconds
 LEAST_LOSS = 0.1  # a loss below it is not called a truncation: lots vary
+SURE = 1e-3  # p-value of the number of rows at which the times are not needed to call the lot short
 EARLY_END = 0.08  # share of the usual span that must be missing at the end
 
 
@@ -55,7 +56,8 @@ class RowCount:
                 "truncated_batch", (), f"{comparison.rows:,} rows against {expected:,.0f} expected from {lots(comparison.lots)} (at least {low:,.0f} would be usual): "
                 f"about {percent(lost)} are missing{early}.",
                 severity=0.85 if lost > 0.5 else 0.6, layer="history",
-                evidence={"rows_today": comparison.rows, "expected_rows": round(expected, 1), "lost_share": round(lost, 3)},
+                evidence={"rows_today": comparison.rows, "expected_rows": round(expected, 1), "lost_share": round(lost, 3),
+                    "early_end": float(bool(early) and float(found.p[0]) > SURE)},
                 suggestion="ask for the delivery again",
                 picture={"kind": "series", "values": [*comparison.past_rows.tolist(), comparison.rows], "band": band, "marked": [comparison.lots]},
             ), p)  # fmt: skip

@@ -25,12 +25,13 @@ class Sentinel:
     """Finds one number that took the place of missing ones.
 
     Reads:    `sample`.
-    Finds:    "disguised_missing": a repeated value beyond everything the past had, or a known code (-1, 9999, ...) more frequent than in any good lot.
+    Finds:    "disguised_missing": a repeated value beyond everything the past had, or a known code (-1, 9999, ...) more frequent than in any good lot;
+              "new_category_flood" for a number beyond a handful of codes.
     Silent:   when the value is most of the column: then the column is constant or in another unit.
     Source:   binomial tail at the worst past rate, docs/statistics.md.
     """
 
-    finds = ("disguised_missing",)
+    finds = ("disguised_missing", "new_category_flood")
 
     def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
         if comparison.thin:
@@ -52,6 +53,9 @@ def _sentinels(comparison: Comparison, view: View) -> Iterable[Suspicion]:
         top = int(np.argmax(np.where(side, counts, 0)))
         value, cells = float(values[top]), int(counts[top])
         if cells >= LEAST_CELLS and cells >= MOST_OF_OUTSIDE * counts[side].sum() and cells < 0.9 * len(now) and _apart(value, past):
+            if view.is_group_code and value not in SENTINELS:
+                yield Suspicion(_new_code(comparison, view, value, cells, len(now)))
+                continue
             yield Suspicion(_finding(comparison, view, value, cells, len(now), 0.0, f"outside the range {number(low)} to {number(high)}"))
     candidates = [i for i in range(len(values)) if values[i] in SENTINELS and low <= values[i] <= high and counts[i] >= LEAST_CELLS]
     for i in candidates:
@@ -70,6 +74,17 @@ def _apart(value: float, past: np.ndarray) -> bool:
         return True
     margin = (0.3 if value in SENTINELS else 1.0) * (high - low)
     return value > high + margin or value < low - margin
+
+
+def _new_code(comparison: Comparison, view: View, value: float, cells: int, filled: int) -> Finding:
+    """A number beyond a handful of codes that nobody writes for "nothing": a group that was not there before."""
+    share = cells / filled
+    return Finding(
+        "new_category_flood", (view.name,), f"{percent(share)} of {view.name} is {number(value)} ({cells:,} cells), a code never seen in {lots(comparison.lots)}.",
+        severity=min(0.6, 0.4 + 0.3 * share), layer="history", rows=cells, evidence={"value": value, "share": round(share, 4), "usual_share": 0.0},
+        suggestion="add it to the known values, or correct it", locate=NumbersAre.equal(view.name, value, 0.6, None),
+        picture={"kind": "share", "value": share, "usual": 0.0},
+    )  # fmt: skip
 
 
 def _finding(comparison: Comparison, view: View, value: float, cells: int, filled: int, usual: float, limits: str) -> Finding:

@@ -18,6 +18,7 @@ from .wording import between, lots, percent
 LEAST_SHARE = 0.005  # effect floor: half a percentage point
 LEAST_CELLS = 2
 SAME_SIZE = 1.5  # the Kolmogorov distance chance exceeds in 2 % of cases, times the root of the numbers
+RECENT = 3  # lots
 FACT_ROWS = 300  # numbers of the past without one negative, from which two today are a fact
 
 
@@ -45,13 +46,15 @@ class Sign:
             found = shares([len(below)], [len(now)], view.per_lot(view.past < 0)[:, None], view.number_sizes[:, None])
             share, high = float(found.now[0]), float(found.high[0])
             limit = np.quantile(np.abs(past), 0.999)
-            if share < high + LEAST_SHARE or len(np.unique(below)) < min(3, len(below)) or np.median(-below) > limit:
+            if share < high + LEAST_SHARE or len(np.unique(below)) < min(3, len(below), len(np.unique(np.abs(past)))) or np.median(-below) > limit:
                 continue
             never = found.usual[0] == 0
             if not never and largest_gap(np.abs(now), np.abs(past)) > 0.5 * largest_gap(now, past):
                 continue  # the whole column moved; its sign is not the reason
             upright = np.abs(past[past != 0])
-            if largest_gap(-below, upright) > SAME_SIZE / np.sqrt(len(below)) + 0.15:
+            recent = view.past[(view.lot >= view.lots - RECENT) & np.isfinite(view.past)]
+            recent = np.abs(recent[recent != 0])  # of a column with a season only the last lots are like today
+            if min(largest_gap(-below, upright), largest_gap(-below, recent)) > SAME_SIZE / np.sqrt(len(below)) + 0.15:
                 continue  # noise around zero, not a lost sign
             fact = never and len(past) >= FACT_ROWS and bool((np.abs(below) <= np.abs(past).max()).all())
             yield Suspicion(Finding(

@@ -19,6 +19,7 @@ LEAST_ROWS = 4
 LEAST_GAIN = 0.7  # nats per row: below it a few busy hours more or less look like a shift
 NATS = 12.0  # log-likelihood a shift must gain: e^-12 is about one in 160,000, for 23 shifts and some segments
 BEYOND = 1.5  # times the largest gain a good lot ever had from any shift
+SHIFTED = (np.arange(24)[None, :] - np.arange(24)[:, None]) % 24  # hours of the day, moved by each number of hours
 
 
 class TimeOfDay:
@@ -139,20 +140,23 @@ def _hour(times: np.ndarray) -> np.ndarray:
 def _gain(before: np.ndarray, today: np.ndarray) -> tuple[float, int, float]:
     """Log-likelihood a shift by whole hours gains today, the shift, and the largest gain of a good lot."""
     total = before.sum(axis=0)
-
-    def gains(counts: np.ndarray, rest: np.ndarray) -> np.ndarray:
-        log_share = np.log((rest + 0.25) / (rest.sum() + 6))
-        fits = np.array([counts @ np.roll(log_share, s) for s in range(24)])
-        gained: np.ndarray = fits - fits[0]
-        return gained
-
-    now = gains(today, total)
+    now = _gains(today[None, :], total[None, :])[0]
     shift = int(np.argmax(now))
-    usual = max((float(gains(lot, total - lot).max()) * today.sum() / max(lot.sum(), 1) for lot in before if lot.sum() >= LEAST_ROWS), default=0.0)
     gain = float(now[shift])
     if gain < LEAST_GAIN * today.sum():
-        return 0.0, 0, usual
-    return gain, (shift + 11) % 24 - 11, usual
+        return 0.0, 0, 0.0
+    rows = before.sum(axis=1)
+    good = rows >= LEAST_ROWS
+    usual = _gains(before[good], (total - before)[good]).max(axis=1) * today.sum() / rows[good]
+    return gain, (shift + 11) % 24 - 11, float(usual.max(initial=0.0))
+
+
+def _gains(counts: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Log-likelihood each shift by 0 to 23 hours gains over none, for each lot and the hours of the others."""
+    log_share = np.log((rest + 0.25) / (rest.sum(axis=1, keepdims=True) + 6))
+    fits = np.einsum("lh,lsh->ls", counts, log_share[:, SHIFTED])
+    gained: np.ndarray = fits - fits[:, :1]
+    return gained
 
 
 def _between(comparison: Comparison, first: View, second: View) -> Iterable[Suspicion]:

@@ -53,9 +53,9 @@ class NumbersAre:
         return accused(column.series, self.column, rows, block.start, self.confidence, self.suggest)
 
     @classmethod
-    def equal(cls, column: str, value: float, confidence: float) -> NumbersAre:
-        """Accuses the cells that hold exactly this number; they should be empty."""
-        return cls(column, lambda numbers: numbers == value, confidence, lambda _: "")
+    def equal(cls, column: str, value: float, confidence: float, instead: str | None = "") -> NumbersAre:
+        """Accuses the cells that hold exactly this number; they should be empty, or hold `instead` (None: nobody knows)."""
+        return cls(column, lambda numbers: numbers == value, confidence, lambda _: instead)
 
     @classmethod
     def outside(cls, column: str, low: float, high: float, confidence: float) -> NumbersAre:

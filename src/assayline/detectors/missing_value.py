@@ -69,7 +69,7 @@ class MissingValue:
                     "determinants": ", ".join(voter.determinant for voter in found.voters),
                 },
                 suggestion=f"fill them from the rows with the same {best.determinant}",
-                locate=by_key(profile, column, found, empty=True),
+                locate=by_key(profile, column, empty=True),
                 picture={"kind": "share", "value": counts.null_share, "usual": 0.0},
             )  # fmt: skip
 

@@ -9,6 +9,7 @@ import polars as pl
 from assayline.core import Finding, Past, Profile
 from assayline.measures import Column, Shapes, collapsed, shape_of, tally
 
+from .expectations import with_expectation
 from .locating import Where
 from .recognising import odd_values
 from .recognising.odd import Odd
@@ -66,7 +67,7 @@ def _everywhere(profile: Profile, column: str, odd: Sequence[Odd], found: Findin
             return found.but(
                 sentence=f"{rows:,} of {total:,} values of {column} do not have the form of the others: {examples}",
                 rows=rows, exact_rows=True, evidence={**found.evidence, "rows_share": rows / total},
-                locate=Where(column, _of_form(frozenset(wrong), short), max(one.confidence for one in odd)),
+                locate=with_expectation(profile, column, Where(column, _of_form(frozenset(wrong), short), max(one.confidence for one in odd))),
             )  # fmt: skip
     return found
 

@@ -42,6 +42,7 @@ class Spike:
         places: of the peaks, in its readings, the largest first.
         stretches: first and last time of each.
         rows: row numbers of all accused readings.
+        values: what stands in them.
         value, level, jump, next_jump: the largest: what stands there, the median around it, the difference; the largest difference elsewhere.
     """
 
@@ -50,6 +51,7 @@ class Spike:
     places: Whole
     stretches: tuple[tuple[int, int], ...]
     rows: Whole
+    values: frozenset[float]
     value: float
     level: float
     jump: float
@@ -167,10 +169,11 @@ def _in_series(streams: Streams, key: str, place: slice, numbers: Floats) -> Spi
         accused.append(near)
         first, last = place.start + filled[near[0]], place.start + filled[near[-1]]
         stretches.append((int(streams.micros[first]), int(streams.micros[last])))
-    rows = np.unique(streams.rows[place][filled[np.concatenate(accused)]])
+    all_accused = np.concatenate(accused)
+    rows = np.unique(streams.rows[place][filled[all_accused]])
     top = int(peaks[0])
     return Spike(
-        key, min(1.0, p), peaks, tuple(stretches), rows, float(x[top]), float(x[top] - jump[top]), float(jump[top]), apart.next_largest
+        key, min(1.0, p), peaks, tuple(stretches), rows, frozenset(x[all_accused].tolist()), float(x[top]), float(x[top] - jump[top]), float(jump[top]), apart.next_largest
     )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def standing_apart(sizes: Floats, resolution: float = 0.0, reach: int = 3) -> Ap
         reach: how many neighbours on each side belong to one place.
 
     >>> calm = np.abs(np.random.default_rng(1).normal(size=500))
-    >>> standing_apart(calm).p > 0.01
+    >>> standing_apart(calm) is None
     True
     >>> calm[250] = 40
     >>> found = standing_apart(calm)

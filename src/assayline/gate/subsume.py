@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from assayline.core import Finding
+from assayline.core import CATALOGUE, Finding
 
 # A finding with the code on the left explains those on the right when they are about the same column.
 # "*" stands for every code but notes.
@@ -26,14 +26,16 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "date_format": frozenset({"type_to_string", "mixed_types", "pattern_break", "impossible_date", "missing_day", "out_of_order"}),
     "mixed_time_zones": frozenset({"date_format", "pattern_break", "mixed_types"}),
     "impossible_date": frozenset({"pattern_break", "mixed_types"}),
-    "clock_reset": frozenset({"impossible_date", "outliers", "global_shift", "missing_day", "out_of_order", "noise_increase"}),
-    "stuck_clock": frozenset({"stuck_sensor", "constant_column", "duplicate_key"}),
+    "clock_reset": frozenset({"broken_sequence", "impossible_date", "outliers", "global_shift", "missing_day", "out_of_order", "noise_increase"}),
+    "stuck_clock": frozenset({"stuck_sensor", "constant_column", "duplicate_key", "broken_sequence"}),
+    "broken_sequence": frozenset({"outliers"}),
     "local_time": frozenset({"missing_day", "out_of_order"}),
     "constant_column": frozenset({"stuck_sensor", "global_shift", "noise_increase", "constant", "label_imbalance"}),
     "sign_flip": frozenset({"outliers", "global_shift", "noise_increase"}),
     "outliers": frozenset({"noise_increase", "global_shift"}),
     "text_truncation": frozenset({"category_spelling", "new_category_flood", "pattern_break", "typo"}),
     "new_category_flood": frozenset({"label_imbalance"}),
+    "fk_break": frozenset({"outliers", "global_shift", "segment_shift", "noise_increase", "new_category_flood", "label_imbalance", "shuffled_column"}),
     "shifted_columns": frozenset(
         {"type_to_string", "mixed_types", "pattern_break", "typo", "dependency_violation", "outliers", "date_format", "category_spelling",
          "new_category_flood", "missing_value", "missing_spike", "disguised_missing"}
@@ -55,7 +57,7 @@ DIVIDED = frozenset(
 EXPLAINS_ALL = ("empty_batch", "delimiter_change", "stale_copy", "duplicate_lot")
 # A repeated batch of rows explains repeated keys anywhere.
 EXPLAINS_ANYWHERE: dict[str, frozenset[str]] = {
-    "duplicated_rows": frozenset({"duplicate_key", "near_duplicates", "stuck_clock", "stuck_sensor", "out_of_order"}),
+    "duplicated_rows": frozenset({"duplicate_key", "near_duplicates", "stuck_clock", "stuck_sensor", "broken_sequence", "out_of_order"}),
     "test_records": frozenset({"out_of_order", "stuck_clock"}),
     "truncated_batch": frozenset({"missing_source", "missing_day", "sample_bias"}),
     "repeated_header": frozenset({"type_to_string", "mixed_types", "typo"}),
@@ -92,11 +94,16 @@ def _explains(cause: Finding, symptom: Finding) -> bool:
         return False
     if symptom.code in EXPLAINS_ANYWHERE.get(cause.code, ()):
         return True
+    if symptom.layer == "multivariate" and cause.layer != "multivariate":  # a change in one column changes how it goes with the others
+        whole = not cause.columns and (entry := CATALOGUE.get(cause.code)) is not None and entry.family != "file"
+        return whole or bool(set(cause.columns) & set(symptom.columns))
     if symptom.code == cause.code:  # two layers saw the same; the worse one stays
         same = cause.columns == symptom.columns and cause.where == symptom.where
         return same and _worst_first(cause) < _worst_first(symptom)
     if cause.code in DIVIDED and symptom.code in DIVIDED and cause.layer == symptom.layer == "signature" and cause.locate and symptom.locate:
         return False  # they have divided the cells of the column among themselves
+    if {cause.code, symptom.code} == {"whitespace_case", "category_spelling"} and cause.columns[:1] == symptom.columns[:1]:
+        return (cause.rows or 0, cause.code) > (symptom.rows or 0, symptom.code)  # several slips of the keyboard, or of the shift key alone: what covers more
     shared = bool(set(cause.columns) & set(symptom.columns[:1] or symptom.columns))
     return shared and symptom.code in EXPLAINS.get(cause.code, ())
 

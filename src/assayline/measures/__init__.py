@@ -7,6 +7,7 @@ from .clock import Clock, ClockMeasure
 from .counts import Counts, CountsMeasure
 from .devices import DeviceRuns, DeviceRunsMeasure
 from .distinct import Distinct, DistinctMeasure, Sketch
+from .keys import KeySet, Marks, column_marks, marks_of
 from .measure import Measure, installed
 from .moments import Moments, MomentsMeasure
 from .nature import Nature, Tally, kept, natures, tally
@@ -18,9 +19,10 @@ from .texts import Characters, CharactersMeasure, Lengths, LengthsMeasure, Shape
 from .values import Values, ValuesMeasure, shown
 
 __all__ = [
-    "FEW_VALUES", "HEAD_ROWS", "MISSING_WORDS", "Block", "Characters", "Clock", "Column", "ColumnPlan", "Counts", "DeviceRuns", "Distinct", "Lengths",
-    "Measure", "Moments", "Nature", "Plan", "Rows", "Runs", "Sample", "Shapes", "Sketch", "Steps", "Tally", "Values", "collapsed", "installed", "kept",
-    "measures", "natures", "parse_number", "parse_time", "profile", "profile_block", "shape_of", "shown", "stacked", "tally",
+    "Block", "Characters", "Clock", "Column", "ColumnPlan", "Counts", "DeviceRuns", "Distinct", "FEW_VALUES", "HEAD_ROWS", "KeySet", "Lengths",
+    "MISSING_WORDS", "Marks", "Measure", "Moments", "Nature", "Plan", "Rows", "Runs", "Sample", "Shapes", "Sketch", "Steps", "Tally", "Values",
+    "collapsed", "column_marks", "installed", "kept", "marks_of", "measures", "natures", "parse_number", "parse_time", "profile", "profile_block",
+    "shape_of", "shown", "stacked", "tally",
 ]
 
 

@@ -22,6 +22,7 @@ def scan_apart(
     path: str,
     past: Sequence[str] = (),
     *,
+    parents: Sequence[str] = (),
     cells: str | None = None,
     limits: Limits | None = None,
     on_progress: Progress | None = None,
@@ -31,6 +32,7 @@ def scan_apart(
     Args:
         path: what to scan, as the user named it.
         past: earlier lots: paths, globs and folders.
+        parents: tables whose rows this one may refer to; opened in the same child, under the same limits.
         cells: file to write every accused cell to; the only one the child may write.
         limits: memory and time of the child.
         on_progress: receives (rows done, rows expected or 0, phase).
@@ -39,7 +41,7 @@ def scan_apart(
         InputError: the input cannot be read, or reading it took more than the limits allow.
     """
     limits = limits or Limits()
-    remote = any(ADDRESS.match(one) and not one.startswith(LOCAL_ADDRESSES) and not os.path.lexists(one) for one in (path, *past))
+    remote = any(ADDRESS.match(one) and not one.startswith(LOCAL_ADDRESSES) and not os.path.lexists(one) for one in (path, *past, *parents))
 
     def told(progress: Mapping[str, Any]) -> None:
         if on_progress is not None:
@@ -47,8 +49,8 @@ def scan_apart(
 
     result = run_in_child(
         "assayline.scanning.work:scan_path",
-        {"path": path, "past": list(past), "cells": cells, "limits": asdict(limits)},
-        memory_bytes=limits.memory_for(size_of(path)),
+        {"path": path, "past": list(past), "parents": list(parents), "cells": cells, "limits": asdict(limits)},
+        memory_bytes=limits.memory_for(max(map(size_of, (path, *parents)))),
         seconds=limits.seconds,
         on_progress=told,
         subject=without_password(path),

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from assayline import hooks
 from assayline.core import Cell, Report, report_from_json
 from assayline.errors import MisuseError
+
+if TYPE_CHECKING:
+    from assayline.tables import Table
 
 Progress = Callable[[int, int, str], None]
 
@@ -21,6 +26,7 @@ class ScanReport(Report):
 
     source: Any = field(default=None, compare=False, repr=False)
     past_source: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+    parent_source: tuple[Any, ...] = field(default=(), compare=False, repr=False)
 
     def cells(self) -> Any:
         """Every accused cell as a Polars frame: row, column, code, confidence, value, suggestion.
@@ -35,12 +41,12 @@ class ScanReport(Report):
         if isinstance(self.source, str):
             with tempfile.TemporaryDirectory(prefix="assay-") as folder:
                 path = os.path.join(folder, "cells.csv")
-                _scan_path(self.source, self.past_source, cells=path)
+                _scan_path(self.source, self.past_source, self.parent_source, cells=path)
                 from .work import view
 
                 return pl.DataFrame(accused_cells([(one.code, one.cell) for one in view("read_cells")(path)]), schema=schema)
         found: list[tuple[str, Cell]] = []
-        _scan_frame(self.source, self.past_source, on_cells=found.extend)
+        _scan_frame(self.source, self.past_source, self.parent_source, on_cells=found.extend)
         return pl.DataFrame(accused_cells(found), schema=schema)
 
     def split(self, frame: Any = None) -> tuple[Any, Any]:
@@ -83,13 +89,15 @@ class ScanReport(Report):
         return repr(self)
 
 
-def scan(input: Any, past: Any = (), *, on_progress: Progress | None = None) -> ScanReport:
+def scan(input: Any, past: Any = (), *, parents: Any = (), on_progress: Progress | None = None) -> ScanReport:
     """Say what is wrong with some data, with no configuration.
 
     Args:
         input: a path, folder, glob, archive or database address; or a pandas, Polars, PyArrow or DuckDB frame, a list of
             dicts, a dict of lists, or anything with the Arrow interface.
         past: earlier lots of the same data, oldest first: one input or a list of inputs; globs and folders in name order.
+        parents: tables whose rows this one refers to (orders to customers): one input or a list of inputs; a frame may come as
+            a pair of its name and itself. Which column refers to which is found out; keys that no parent has are findings.
         on_progress: receives (rows done, rows expected or 0, phase).
 
     Returns:
@@ -104,47 +112,63 @@ def scan(input: Any, past: Any = (), *, on_progress: Progress | None = None) -> 
     60
     """
     pasts = tuple(past) if isinstance(past, (list, tuple)) else (past,)
+    others = tuple(parents) if isinstance(parents, (list, tuple)) and not _is_pair(parents) else (parents,)
     if isinstance(input, os.PathLike):
         input = os.fspath(input)
     if isinstance(input, str):
-        document = _scan_path(input, pasts, on_progress=on_progress)
-        return _reaching(report_from_json(document), input, pasts)
-    return _reaching(_scan_frame(input, pasts, on_progress=on_progress), input, pasts)
+        document = _scan_path(input, pasts, others, on_progress=on_progress)
+        return _reaching(report_from_json(document), input, pasts, others)
+    return _reaching(_scan_frame(input, pasts, others, on_progress=on_progress), input, pasts, others)
 
 
-def _reaching(report: Report, source: Any, past: tuple[Any, ...]) -> ScanReport:
+def _is_pair(one: Any) -> bool:
+    return isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], str) and not isinstance(one[1], (str, os.PathLike, tuple))
+
+
+def _reaching(report: Report, source: Any, past: tuple[Any, ...], parents: tuple[Any, ...]) -> ScanReport:
     return ScanReport(
-        report.verdict, report.findings, report.input, report.columns, report.seconds, report.past_lots, source, past
+        report.verdict, report.findings, report.input, report.columns, report.seconds, report.past_lots, source, past, parents
     )
 
 
-def _scan_path(path: str, past: Sequence[Any], *, cells: str | None = None, on_progress: Progress | None = None) -> dict[str, Any]:
+def _scan_path(path: str, past: Sequence[Any], parents: Sequence[Any], *, cells: str | None = None, on_progress: Progress | None = None) -> dict[str, Any]:
     from .apart import scan_apart
 
     others = [one for one in past if not isinstance(one, (str, os.PathLike))]
     if others:
         raise MisuseError(f"the past of a file has to be files too, not {type(others[0]).__name__}; read the file into a frame instead")
-    return scan_apart(path, [os.fspath(one) for one in past], cells=cells, on_progress=on_progress)
+    frames = [one for one in parents if not isinstance(one, (str, os.PathLike))]
+    if frames:
+        raise MisuseError(f"the parents of a file have to be files too, not {type(frames[0]).__name__}; read the file into a frame instead")
+    return scan_apart(path, [os.fspath(one) for one in past], parents=[os.fspath(one) for one in parents], cells=cells, on_progress=on_progress)
 
 
 def _scan_frame(
-    frame: Any, past: Iterable[Any], *, on_cells: Callable[[list[tuple[str, Cell]]], None] | None = None, on_progress: Progress | None = None
+    frame: Any, past: Iterable[Any], parents: Iterable[Any], *, on_cells: Callable[[list[tuple[str, Cell]]], None] | None = None, on_progress: Progress | None = None
 ) -> Report:
+    from assayline.detectors.comparison import RECENT_LOTS
     from assayline.tables import open_frame, open_table
 
     from .passes import silent
     from .table_scan import past_of, scan_table
-    from .work import past_paths
+    from .work import called, past_paths
 
-    lots: list[tuple[str, Any]] = []
+    lots: list[tuple[str, Callable[[], Table]]] = []
     for number, one in enumerate(past):
         if isinstance(one, (str, os.PathLike)):
-            lots.extend((name, open_table(name)) for name in past_paths([os.fspath(one)]))
+            lots.extend((name, partial(open_table, name)) for name in past_paths([os.fspath(one)]))
         else:
-            lots.append((f"lot {number}", open_frame(one)))
-    table = open_frame(frame)
-    try:
-        earlier, codes = past_of(lots)
-        return scan_table(table, earlier, past_codes=codes, on_cells=on_cells, on_progress=on_progress or silent)
-    finally:
-        table.close()
+            lots.append((f"lot {number}", partial(open_frame, one)))
+    with ExitStack() as stack:
+        table = open_frame(frame)
+        stack.callback(table.close)
+        earlier, codes = past_of((name, opened()) for name, opened in lots[-RECENT_LOTS:])
+        related: list[tuple[str, Any]] = []
+        for number, one in enumerate(parents, start=1):
+            if isinstance(one, (str, os.PathLike)):
+                related.append((called(os.fspath(one)), open_table(one)))
+            else:
+                name, content = one if _is_pair(one) else (f"parent {number}", one)
+                related.append((name, open_frame(content)))
+            stack.callback(related[-1][1].close)
+        return scan_table(table, earlier, past_codes=codes, on_cells=on_cells, on_progress=on_progress or silent, parents=related)

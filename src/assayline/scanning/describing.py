@@ -11,6 +11,7 @@ import polars as pl
 
 from assayline.core import ColumnFacts, Profile
 from assayline.measures import Clock, Counts, Distinct, Lengths, Moments, Plan, Sample, Values
+from assayline.measures.meaning import meanings
 from assayline.measures.nature import natures
 
 BINS = 24  # of a histogram for people: fine enough for a shape, coarse enough for a thumbnail
@@ -19,7 +20,7 @@ BINS = 24  # of a histogram for people: fine enough for a shape, coarse enough f
 def described(profile: Profile, plan: Plan) -> tuple[ColumnFacts, ...]:
     """The facts about every column, in order."""
     sample = profile.of(None, Sample)
-    found = natures(profile)
+    found, meant = natures(profile), meanings(profile, plan)
     facts = []
     for name in profile.columns:
         counts = profile.of(name, Counts) or Counts()
@@ -27,7 +28,7 @@ def described(profile: Profile, plan: Plan) -> tuple[ColumnFacts, ...]:
         nature = found[name]
         facts.append(
             ColumnFacts(
-                name, nature.kind, nature.meaning, counts.null_share, distinct.distinct if distinct else 0,
+                name, nature.kind, meant[name], counts.null_share, distinct.distinct if distinct else 0,
                 _summary(profile, name, sample), _picture(profile, name, nature.kind, sample),
             )
         )

@@ -122,15 +122,33 @@ def first_of_its_kind(count: int, lots: int) -> float:
     return max(0.0, 1 - total)
 
 
-def familiar_codes(findings: Iterable[Finding], past_codes: Sequence[frozenset[str]]) -> list[Finding]:
-    """What reading noticed, with what it noticed in earlier lots too turned into notes."""
+def familiar_codes(findings: Iterable[Finding], past_codes: Sequence[frozenset[str]], columns: tuple[str, ...] = ()) -> list[Finding]:
+    """What reading noticed, with what it noticed in earlier lots too turned into notes, and a delimiter that no earlier lot had called new.
+
+    Args:
+        findings: what reading this lot noticed.
+        past_codes: for each earlier lot, the codes of what reading it noticed.
+        columns: of this lot.
+    """
     seen = Counter(code for codes in past_codes[-LOTS:] for code in codes)
     return [
-        finding.but(severity=NOTE, sentence=f"{finding.sentence} So it was in {seen[finding.code]} of the last {len(past_codes[-LOTS:])} lots.")
+        _changed_delimiter(finding, columns, len(past_codes))
+        if finding.code == "dialect" and "delimiter" in finding.evidence and past_codes and not seen["dialect"]
+        else finding.but(severity=NOTE, sentence=f"{finding.sentence} So it was in {seen[finding.code]} of the last {len(past_codes[-LOTS:])} lots.")
         if seen[finding.code] and not finding.rows and finding.severity > NOTE
         else finding
         for finding in findings
     ]
+
+
+def _changed_delimiter(finding: Finding, columns: tuple[str, ...], lots: int) -> Finding:
+    """An unusual delimiter that the flow never used: our reader finds the fields all the same, the next one may not."""
+    delimiter = finding.evidence["delimiter"]
+    said = f"The fields are separated by a {delimiter}; none of the last {lots} lots was cut so."
+    return Finding(
+        "delimiter_change", columns, said, severity=0.8, layer="history", evidence=dict(finding.evidence),
+        suggestion=f"read it with the delimiter {delimiter}, or ask for the usual one",
+    )  # fmt: skip
 
 
 def is_new(count: int, rows: int, worst_share: float) -> bool:

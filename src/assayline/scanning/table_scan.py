@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from assayline.core import Cell, Finding, Past, Profile, Report
 from assayline.detectors import installed
 from assayline.gate import Policy, judge, subsume
 from assayline.tables import Table
 
+from .delivered import delivered_twice
 from .describing import described
 from .familiar import familiar_codes, only_new
+from .parents import Named, broken_references
 from .passes import Progress, detector_failed, first_look, second_look, silent
 
 CellSink = Callable[[list[tuple[str, Cell]]], None]
@@ -44,6 +47,9 @@ def scan_table(
     on_cells: CellSink | None = None,
     on_progress: Progress = silent,
     past_codes: Sequence[frozenset[str]] = (),
+    parents: Sequence[Named] = (),
+    twins: Sequence[str] = (),
+    earlier_lots: int = 0,
 ) -> Report:
     """Judge an open table against its past.
 
@@ -54,6 +60,9 @@ def scan_table(
         on_cells: receives every accused cell, block by block in order of rows.
         on_progress: receives (rows done, rows expected, phase).
         past_codes: for each earlier lot, the codes of what reading it noticed.
+        parents: name and open table of each table whose rows this one may refer to.
+        twins: names of earlier lots that hold the same bytes.
+        earlier_lots: how many earlier lots there are, if more than `past` holds.
     """
     past = past or Past()
     policy = policy or Policy()
@@ -62,7 +71,15 @@ def scan_table(
     measured = time.perf_counter()
     facts = table.facts()  # now: a second pass may stop early
 
-    suspects = [*familiar_codes(table.findings(), past_codes), *looked.mismatches, *suspected(looked.profile, past)]
+    suspects = [
+        *familiar_codes(table.findings(), past_codes, table.columns), *looked.mismatches, *suspected(looked.profile, past),
+        *delivered_twice(looked.profile, past, twins, max(earlier_lots, len(past))),
+    ]  # fmt: skip
+    if parents:
+        broken, references = broken_references(looked.profile, past, parents, on_progress)
+        suspects += broken
+        if references:
+            facts = replace(facts, details={**facts.details, "references": ", ".join(map(str, references))})
     # Symptoms are dropped before the second look where the cause is already clear, and again after it, when rows are counted.
     suspects = subsume(suspects)
     notes: list[Finding] = []

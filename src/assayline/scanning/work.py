@@ -11,8 +11,11 @@ from typing import Any
 
 from assayline import hooks
 from assayline.core import Cell
+from assayline.detectors.comparison import RECENT_LOTS
 from assayline.errors import MisuseError, NotFound
 from assayline.tables import Limits, Table, open_table
+from assayline.tables.identical import identical
+from assayline.tables.source import without_password
 
 from .table_scan import CellSink, past_of, scan_table
 
@@ -23,7 +26,7 @@ def scan_path(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -
     """Scan one input; runs in the child.
 
     Args:
-        request: `path`; `past`: list of paths, globs and folders; `cells`: file to write accused cells to, or None;
+        request: `path`; `past`: list of paths, globs and folders; `parents`: list of inputs; `cells`: file to write accused cells to, or None;
             `limits`: what reading may cost, as a mapping.
         tell: receives {"done": rows, "total": rows expected or 0, "phase": …}.
 
@@ -35,13 +38,33 @@ def scan_path(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -
         tell({"done": done, "total": total, "phase": phase})
 
     limits = Limits(**request.get("limits") or {})
-    past, codes = past_of(_with_progress(list(past_paths(request.get("past") or [])), limits, on_progress))
+    earlier = list(past_paths(request.get("past") or []))
+    past, codes = past_of(_with_progress(earlier[-RECENT_LOTS:], limits, on_progress))
     table = open_table(request["path"], limits)
     with ExitStack() as stack:
         stack.callback(table.close)
+        parents = []
+        for name in request.get("parents") or []:
+            parents.append((called(name), open_table(name, limits)))
+            stack.callback(parents[-1][1].close)
         sink = stack.enter_context(view("cells")(request["cells"])) if request.get("cells") else None
-        report = scan_table(table, past, past_codes=codes, on_cells=_written(sink) if sink else None, on_progress=on_progress)
+        report = scan_table(
+            table, past, past_codes=codes, twins=identical(request["path"], earlier), earlier_lots=len(earlier),
+            on_cells=_written(sink) if sink else None, on_progress=on_progress, parents=parents,
+        )  # fmt: skip
     return report.as_json()
+
+
+def called(path: str) -> str:
+    """How a table is called in sentences: its file name, the table of a database, never a password.
+
+    >>> called("exports/zones.csv"), called("postgresql://me:secret@host/shop?table=zones")
+    ('zones.csv', 'zones')
+    """
+    table = re.search(r"[?&]table=([^&]+)", path)
+    if table and re.match(r"^[A-Za-z][A-Za-z0-9+.-]+:", path):
+        return table.group(1)
+    return os.path.basename(without_password(path).rstrip("/\\")) or path
 
 
 def _with_progress(paths: list[str], limits: Limits, on_progress: Progress) -> Iterator[tuple[str, Table]]:

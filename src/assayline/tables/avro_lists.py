@@ -44,7 +44,8 @@ class EmptyItems:
 
     def _holds_empty_lists(self, schema: Any, within: tuple[str, ...]) -> bool:
         if isinstance(schema, list):
-            return any([self._holds_empty_lists(one, within) for one in schema])
+            found = [self._holds_empty_lists(one, within) for one in schema]  # all of them: each may name a type
+            return any(found)
         if not isinstance(schema, dict):
             return False
         kind, name = schema.get("type"), schema.get("name")

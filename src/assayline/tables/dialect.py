@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import Counter
@@ -25,12 +26,16 @@ NAMES = {
     b":": "colon",
     b" ": "blank",
 }
+LONGEST_TYPED = 40  # bytes; no number or time is longer
 SEP_LINE = re.compile(rb"\Asep=(.)\r?\n", re.IGNORECASE)
 
-NUMBER = re.compile(rb"\s*[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?\s*%?\s*\Z")
-GROUPED = re.compile(rb"\s*[-+]?\d{1,3}([.,' ]\d{3})+([.,]\d+)?\s*\Z")
-TIME = re.compile(rb"\s*(\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4})?[ T]?(\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?)?\s*(Z|[-+]\d{2}:?\d{2})?\s*\Z")
-WORD = re.compile(rb"(true|false|yes|no|null|nan|none|n/?a|inf|-inf)\Z", re.IGNORECASE)
+# One pattern, so that a cell is looked at by one call: a number, a number in groups of three, a time, or a word.
+TYPED = re.compile(
+    rb"\s*(?:[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?\s*%?"
+    rb"|[-+]?\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d+)?"
+    rb"|(?=[^0-9]*[0-9])(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4})?[ T]?(?:\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?\s*(?:Z|[-+]\d{2}:?\d{2})?"
+    rb"|(?i:true|false|yes|no|null|nan|none|n/?a|inf|-inf))\s*\Z"
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ def sniff(text: bytes, *, final: bool, suffix: str = "") -> Sample:
         candidates.sort(key=lambda delimiter: delimiter != b"\t")
     best: Sample | None = None
     for delimiter in candidates:
+        if best is not None and best.score > _most(text, delimiter):
+            continue
         dialect = Dialect(delimiter, _quote(text, delimiter))
         found = _sample(text, dialect, final)
         if best is None or found.score > best.score + 1e-9:
@@ -119,6 +126,11 @@ def _sample(text: bytes, dialect: Dialect, final: bool) -> Sample:
     return Sample(dialect, records, width, score * DOUBTFUL.get(dialect.delimiter, 1.0))
 
 
+def _most(text: bytes, delimiter: bytes) -> float:
+    """The score this delimiter has at most: every line cut alike into as many fields as there are delimiters, each of them clean."""
+    return DOUBTFUL.get(delimiter, 1.0) * (1 + 0.05 * math.log(text.count(delimiter) + 1))
+
+
 def _clean(cell: bytes | None) -> float:
     """How much a cell looks like one value and not like several glued together."""
     if cell is None or not cell.strip():
@@ -131,14 +143,12 @@ def _clean(cell: bytes | None) -> float:
 
 def looks_typed(cell: bytes) -> bool:
     """Whether a cell reads as a number, a date, a time or a truth value."""
-    if len(cell) > 40:
-        return False
-    return bool(
-        NUMBER.match(cell)
-        or GROUPED.match(cell)
-        or WORD.match(cell.strip())
-        or (TIME.match(cell) and any(48 <= byte <= 57 for byte in cell))
-    )
+    return len(cell) <= LONGEST_TYPED and _is_typed(cell)
+
+
+@functools.lru_cache(16_384)  # the cells of a table repeat, and the search for the header asks again
+def _is_typed(cell: bytes) -> bool:
+    return TYPED.match(cell) is not None
 
 
 def _quote(text: bytes, delimiter: bytes) -> bytes:

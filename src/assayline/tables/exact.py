@@ -47,6 +47,10 @@ class Lexer:
             at = record.end
 
     def _record(self, data: bytes, start: int, final: bool) -> Record | None:
+        if self.escape is None:
+            plain = self._plain(data, start, final)
+            if plain is not None:
+                return plain
         fields: list[Field] = []
         broken = False
         at, length = start, len(data)
@@ -89,6 +93,20 @@ class Lexer:
             else:
                 at += 1
             return Record(fields, start, at, broken)
+
+    def _plain(self, data: bytes, start: int, final: bool) -> Record | None:
+        """The record of a line without quotes, cut in one go; None where a quote, or the end of the data, needs more care."""
+        found = self.line.search(data, start)
+        if found is None:
+            return None
+        stop, end = found.start(), found.end()
+        if self.quote is not None and data.find(self.quote, start, stop) >= 0:
+            return None
+        if data[stop] == 13:
+            if end >= len(data) and not final:
+                return None
+            end += data[end : end + 1] == b"\n"
+        return Record([field or None for field in data[start:stop].split(self.delimiter)], start, end, False)
 
     def _bare(self, data: bytes, at: int) -> tuple[Field, int]:
         found = self.stop.search(data, at)

@@ -18,6 +18,7 @@ from .limits import Limits
 
 HEAD_BYTES = 64 << 10  # enough for every magic number and for a sample of a text file's lines
 BLOCK_BYTES = 4 << 20  # one read of the digest: large enough that the calls do not show
+SMALL_BYTES = 256 << 10  # hashed sooner than a thread is started
 PSEUDO = ("/proc/", "/sys/", "/dev/")  # file systems whose files are not data and may never end
 
 
@@ -123,7 +124,10 @@ class FileSource(Source):
 
     def start_digest(self) -> None:
         """Starts hashing beside the reader; does nothing when it has already started."""
-        if self._thread is None and self._digest is None:
+        if self._thread is None and self._digest is None and self._failure is None:
+            if self.size <= SMALL_BYTES:
+                self._hash()
+                return
             self._thread = threading.Thread(target=self._hash, name="digest", daemon=True)
             self._thread.start()
 

@@ -10,6 +10,7 @@ import polars as pl
 from assayline.core import Profile
 from assayline.measures import Characters, Counts, Moments, Nature, Tally, kept, natures, tally
 from assayline.measures.nature import TRUE_FALSE
+from assayline.measures.standards import followed
 from assayline.measures.texts import INVISIBLE, MOJIBAKE
 
 from .dates import DATE_LIKE, DateForm, date_form
@@ -19,6 +20,7 @@ from .missing import missing_words
 from .numbers import NUMBER, number_fault
 from .odd import Odd
 from .spelling import blanks_and_case, other_spellings
+from .standard_values import off_standard
 
 Odds = dict[str, list[Odd]]  # finding code -> values
 
@@ -111,13 +113,18 @@ def _of_column(profile: Profile, column: str, nature: Nature, values: Tally) -> 
             accuse(code, odd)
         accuse("pattern_break", broken_forms(rest, nature))
         return odds
-    accuse("pattern_break", attached_marks(rest))
+    standard = followed(profile).get(column)
+    if standard is None:
+        accuse("pattern_break", attached_marks(rest))
     if (nature.kind == "category" or nature.repeating) and rest.values.len() <= MOST_VALUES:
         accuse("whitespace_case", blanks_and_case(rest))
         accuse("category_spelling", other_spellings(rest))
         accuse("typo", mistyped_values(rest, known_words(profile)))
+    if standard is not None:  # a standard says what is right; the forms of the others say less
+        accuse("off_standard", off_standard(standard, rest))
+        return odds
     if nature.meaning in (None, "free text"):
-        accuse("typo", mistyped_words(rest, known_words(profile)))
+        accuse("typo", mistyped_words(rest, known_words(profile), sentences=nature.meaning == "free text"))
     accuse("pattern_break", broken_forms(rest, nature))
     if nature.meaning in (None, "free text"):
         accuse("pattern_break", broken_capitals(rest))

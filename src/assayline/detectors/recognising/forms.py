@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from assayline.measures import Nature, Tally, shape_of
+from assayline.measures import Nature, Tally, collapsed, shape_of
 from assayline.measures.nature import FEW_TEXTS, HALF, MEANINGS
 from assayline.measures.texts import CLASSES
 
@@ -17,6 +17,10 @@ from .odd import Odd
 
 # Meanings whose form is fixed by a standard: a value without it is not one of them.
 STANDARD = frozenset({"email", "url", "uuid", "ip address", "coordinates", "time of day", "percentage", "iban"})
+_PARTS = {
+    name: re.compile(r"(?<!\w)(?:" + pattern.replace("(?i)", "").removeprefix("^").removesuffix("$") + r")(?!\w)", re.IGNORECASE)
+    for name, pattern in MEANINGS if name in STANDARD
+}  # fmt: skip
 FEWEST = 20  # rows below which three equal forms may be chance
 COVERED = 0.8  # share of the rows the usual forms must have; honest variety would have forms of its own among the rest
 COVERED_FEW, MANY = 0.9, 100  # in fewer rows than that the share is known too badly for less
@@ -59,7 +63,8 @@ def broken_forms(tally: Tally, nature: Nature) -> list[Odd]:
     if nature.meaning in STANDARD:
         fits = tally.values.str.strip_chars().str.contains(dict(MEANINGS)[nature.meaning]).to_numpy()
         if tally.counts[fits].sum() > HALF * tally.total:
-            return _odd(tally, ~fits, 0.85)
+            whole = set(collapsed(shape_of(tally.values.filter(pl.Series(fits)).str.strip_chars())).to_list())
+            return [Odd(one.value, one.rows, one.confidence, _inside(one.value, nature.meaning, whole)) for one in _odd(tally, ~fits, 0.85)]
         return []
     if nature.meaning == "free text" or tally.values.head(200).str.len_bytes().mean() > LONGEST:  # type: ignore[operator]  # a mean of lengths is a number
         return []
@@ -79,12 +84,12 @@ def broken_forms(tally: Tally, nature: Nature) -> list[Odd]:
             return []
         forms = {shape: [rows, values] for shape, rows, values in table.sort("s").iter_rows()}
     short = {shape: _RUNS.sub(lambda match: match.group()[0], shape) for shape in forms}
-    collapsed: dict[str, list[int]] = {}
+    by_short: dict[str, list[int]] = {}
     for shape, (rows, values) in forms.items():
-        entry = collapsed.setdefault(short[shape], [0, 0])
+        entry = by_short.setdefault(short[shape], [0, 0])
         entry[0] += rows
         entry[1] += values
-    for table_of, most, structured in ((forms, FULL_FORMS, False), (collapsed, SHORT_FORMS, True)):
+    for table_of, most, structured in ((forms, FULL_FORMS, False), (by_short, SHORT_FORMS, True)):
         rare = _rare(table_of, tally.total, most, structured)
         if rare is None:
             continue
@@ -93,6 +98,14 @@ def broken_forms(tally: Tally, nature: Nature) -> list[Odd]:
         if mask.sum() < (1 - COVERED) * 2 * len(mask):
             return _odd(tally, mask, 0.8 if not structured else 0.7)
     return []
+
+
+def _inside(value: str, meaning: str, forms: set[str]) -> str | None:
+    """The one part of a value that is written like the column's other values: 6:55 a.m. in "12/02/2011 6:55 a.m."."""
+    pattern = _PARTS[meaning]
+    parts = {match.group(0).strip() for match in pattern.finditer(value)}
+    alike = [part for part in sorted(parts) if collapsed(shape_of(pl.Series([part]))).item() in forms]
+    return alike[0] if len(alike) == 1 else None
 
 
 def _rare(forms: Mapping[str, Sequence[int]], total: int, most: int, structured: bool) -> set[str] | None:

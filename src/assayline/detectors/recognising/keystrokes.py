@@ -20,6 +20,7 @@ ACCEPTED = 0.6  # least confidence of an accusation
 # Bits of text are far from random letters: a letter of English text carries about 3.3 bits given its neighbour, i.e. 10 choices (Shannon 1951).
 CHOICES = 10.0
 FREQUENT_KEPT, RARE_KEPT = 2_000, 4_000  # bounds of the work: the most frequent values that may be meant, and the rare ones tested
+VOCABULARY = 2_000  # different words of five letters and more; forms get by with hundreds, prose has thousands (Heaps' law)
 WORDY_VALUES = 10_000  # values whose words are looked at
 WORD = re.compile(r"[^\W\d_]{3,}")
 _PARTS = re.compile(r"[\W_]")
@@ -229,8 +230,14 @@ def _is_known(slip: Slip, known: Mapping[str, int], rows: int) -> bool:
     return bool(changed) and all(known.get(word, 0) >= LEAST_FREQUENT + rows for word in changed)
 
 
-def mistyped_words(tally: Tally, known: Mapping[str, int]) -> list[Odd]:
+def mistyped_words(tally: Tally, known: Mapping[str, int], *, sentences: bool = False) -> list[Odd]:
     """Values with a rare word that is one keystroke from a word frequent in the same column.
+
+    Args:
+        tally: the values of a column.
+        known: words of the whole table and how many values they stand in.
+        sentences: the values are sentences. Those of a form draw on few words; prose draws on all of them, and there a rare word beside a
+            frequent one is just another word.
 
     >>> import numpy, polars
     >>> texts = [f"{name} Elementary School" for name in ("Oak", "Elm", "Ash", "Fir", "Bay", "Yew", "Box", "Fig", "Lime", "Pear", "Plum")]
@@ -245,7 +252,7 @@ def mistyped_words(tally: Tally, known: Mapping[str, int]) -> list[Odd]:
         for word in {word for word in WORD.findall(value) if len(word) >= 5}:
             counts[word] += rows
             places[word].append(position)
-    if len(counts) < 2:
+    if len(counts) < 2 or (sentences and len(counts) > VOCABULARY):
         return []
     ordered = sorted(counts, key=lambda word: (-counts[word], word))
     # A word that stands in one value only was counted as often as that value; it must stand in several to be known here.
@@ -260,15 +267,19 @@ def mistyped_words(tally: Tally, known: Mapping[str, int]) -> list[Odd]:
     controls = sum(1 for word in rare if counts[word] >= honest_rows)
     once = [slip for slip in found if counts[slip.rare] < honest_rows]
     trust = _precision(len(once), len(rare) - controls, len(found) - len(once), controls)
-    odd = []
+    wrong: dict[int, dict[Slip, float]] = defaultdict(dict)
     for slip in once:
         expected = chance(min(len(slip.rare), len(slip.meant)), honest, 1)
         confidence = min(1 / (1 + expected), trust)
         if confidence < ACCEPTED or known.get(slip.rare.casefold(), 0) >= LEAST_FREQUENT + len(places[slip.rare]):
             continue
         for position in places[slip.rare]:
-            value = values[position]
-            odd.append(
-                Odd(value, int(tally.counts[position]), round(min(0.9, confidence), 2), value.replace(slip.rare, slip.meant), slip.meant, counts[slip.meant])
-            )
+            wrong[position][slip] = confidence
+    odd = []
+    for position, found_there in sorted(wrong.items()):
+        value = meant = values[position]
+        for slip in found_there:  # a value may hold several
+            meant = meant.replace(slip.rare, slip.meant)
+        first, confidence = max(found_there.items(), key=lambda pair: pair[1])
+        odd.append(Odd(value, int(tally.counts[position]), round(min(0.9, confidence), 2), meant, first.meant, counts[first.meant]))
     return odd

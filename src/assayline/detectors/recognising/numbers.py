@@ -10,6 +10,7 @@ _THOUSANDS = re.compile(r"^[+-]?\d{1,3}([,' \u00a0\u202f]\d{3})+(\.\d+)?$")
 _WITH_UNIT = re.compile(r"^([^\w\s.,+-]{1,3}|[A-Za-z]{1,4}\.?)?\s*([+-]?\d[\d.,]*)\s*([^\d\s][^\d]{0,14})?$")
 
 
+SURE_DIGITS = 15  # decimal digits that a 64-bit float holds for certain; what follows is noise
 _ONE_LETTER_UNITS = frozenset("gmlshtkKCFWVAMGT")
 
 
@@ -19,6 +20,14 @@ def _is_unit(affix: str, rest: str, *, first: bool) -> bool:
         return True
     apart = rest.startswith(" ") if first else rest.endswith(" ")
     return apart or (len(affix) > 1 and affix.isupper() if first else len(affix) > 1 or affix in _ONE_LETTER_UNITS)
+
+
+def _without_noise(number: str) -> str:
+    """A number without the digits that only binary arithmetic put there: 0.052000000000000005 is 0.052."""
+    if len(number.lstrip("+-0.").replace(".", "")) <= SURE_DIGITS or "." not in number or "e" in number.lower():
+        return number
+    short = repr(float(f"{float(number):.{SURE_DIGITS - 3}g}"))
+    return short if len(short) < len(number) - 3 and "e" not in short else number
 
 
 def number_fault(text: str, decimals: bool) -> tuple[str, float, str | None]:
@@ -42,5 +51,5 @@ def number_fault(text: str, decimals: bool) -> tuple[str, float, str | None]:
     if match and (match.group(1) or match.group(3)):
         core, before, after = match.group(2), match.group(1) or "", match.group(3) or ""
         if NUMBER.match(core) and _is_unit(before, plain[len(before) :], first=True) and _is_unit(after, plain[: len(plain) - len(after)], first=False):
-            return "type_to_string", 0.95, core
+            return "type_to_string", 0.95, _without_noise(core)
     return "type_to_string", 0.9, None

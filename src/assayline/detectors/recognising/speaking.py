@@ -8,6 +8,7 @@ from typing import Any
 from assayline.core import Finding, Locator, Profile
 from assayline.measures import Counts, tally
 
+from ..expectations import with_expectation
 from ..locating import OneOf
 from .odd import Odd
 
@@ -55,7 +56,7 @@ def about_values(
         rows=rows if found.exact and locate is None else None, exact_rows=found.exact and locate is None,
         evidence={"rows_share": share, "values": len(odd), "confidence": confidence, **(evidence or {})},
         suggestion=suggestion,
-        locate=locate or OneOf(column, {one.value: (one.confidence, one.suggestion) for one in odd}),
+        locate=with_expectation(profile, column, locate or OneOf(column, {one.value: (one.confidence, one.suggestion) for one in odd})),
         picture=_picture(odd, found.values.head(1).to_list(), found.counts[:1].tolist()),
     )  # fmt: skip
 
