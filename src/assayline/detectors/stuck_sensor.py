@@ -11,6 +11,15 @@ import polars as pl
 
 from assayline.core import Cell, Finding, Past, Profile
 from assayline.measures import Block, DeviceRuns, Moments, Runs, Sample, Values, natures, shown
+from assayline.measures.nature import Nature
+
+from .disguised_missing import placeholders
+from .intervals import iso, listed, spoken
+from .locating import RowsAre
+from .standing import Standstill, standstills
+from .streams import LEAST_ROWS as LEAST_OF_STREAM
+from .streams import Streams, streams_of
+from .wording import number
 
 LEAST_ROWS = 200
 LEAST_RUN = 20
@@ -109,7 +118,8 @@ class StuckSensor:
     """Finds readings that stopped moving, in the whole column or for one of the devices that report in turn.
 
     Reads:    `runs`, `device_runs`, `distinct`, `moments`, the row sample.
-    Finds:    "stuck_sensor" per column, and per device in `where`; evidence `run_rows`, `usual_run_rows`, `chance`.
+    Finds:    "stuck_sensor" per column, and per device in `where`; evidence `key`, `start`, `end`, `intervals`, `run_rows`,
+              `usual_run_rows`, `chance`.
     Silent:   on columns of few different values, on values that are common elsewhere (zero rain), on columns that rest in more
               than four of ten rows, and in sorted tables.
     Source:   longest run under a geometric law (Schilling 1990), docs/detectors/stuck_sensor.md.
@@ -124,7 +134,11 @@ class StuckSensor:
     codes = ("stuck_sensor",)
 
     def __call__(self, profile: Profile, past: Past, /) -> Iterable[Finding]:
+        streams = streams_of(profile)
         for column, nature in natures(profile).items():
+            if streams is not None:
+                yield from _row_by_row(profile, streams, column, nature)
+                continue
             runs, moments = profile.of(column, Runs), profile.of(column, Moments)
             if nature.kind != "number" or runs is None or moments is None or runs.filled < LEAST_ROWS or nature.distinct < DIFFERENT:
                 continue
@@ -135,6 +149,39 @@ class StuckSensor:
                 yield _said(column, runs.longest, repeat, chance, runs.rows, RunOf(column, runs.longest_start, runs.longest), None)
             else:
                 yield from _by_device(profile, column)
+
+
+def _row_by_row(profile: Profile, streams: Streams, column: str, nature: Nature) -> Iterable[Finding]:
+    """The runs of each device, where every row and its time are known."""
+    if nature.kind != "number" or nature.distinct < DIFFERENT or nature.filled < LEAST_OF_STREAM or column == streams.key:
+        return
+    numbers = streams.numbers(column)
+    taken = [one.number for one in placeholders(profile, column)]
+    if taken:
+        numbers = np.where(np.isin(numbers, taken), np.nan, numbers)
+    by_device: dict[str, list[Standstill]] = {}
+    for one in standstills(streams, numbers):
+        by_device.setdefault(one.key, []).append(one)
+    for key, found in by_device.items():
+        yield _said_with_times(streams, column, key, found)
+
+
+def _said_with_times(streams: Streams, column: str, key: str, found: list[Standstill]) -> Finding:
+    worst, where = found[0], streams.named(key)
+    rows = np.unique(np.concatenate([one.rows for one in found]))
+    more = f", and in {len(found) - 1} further stretch{'es' if len(found) > 2 else ''}" if len(found) > 1 else ""
+    evidence: dict[str, float | str] = {"key": key} if where else {}
+    return Finding(
+        "stuck_sensor", (column,),
+        f"{column}{' of ' + where if where else ''} stands at {number(worst.value)} from {spoken(worst.start)} to {spoken(worst.end)}, {worst.readings:,} readings in a "
+        f"row{more}; elsewhere at most {worst.usual_longest:,} in a row are equal, and {worst.repeat:.1%} repeat the one before.",
+        severity=0.6 if len(rows) <= 0.2 * len(streams.at) else 0.5, where=where, rows=len(rows), exact_rows=True,
+        evidence=evidence | {
+            "start": iso(worst.start), "end": iso(worst.end), "intervals": listed((one.start, one.end) for one in found), "run_rows": worst.readings,
+            "usual_run_rows": 1 / max(1e-9, 1 - worst.repeat), "longest_other_run_rows": worst.usual_longest, "chance": worst.chance,
+        },
+        suggestion="treat these readings as missing", locate=RowsAre(column, tuple(rows.tolist()), 0.85),
+    )  # fmt: skip
 
 
 def _rests(profile: Profile, column: str, first: int, readings: int) -> bool:
