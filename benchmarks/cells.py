@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from kit import assay, kit
@@ -41,6 +42,7 @@ class Scored:
     clean_flagged: int | None
     clean_cells: int
     seconds: float
+    clean_verdict: str = ""
 
     @property
     def f1(self) -> float:
@@ -57,12 +59,12 @@ def f1(hits: int, flagged: int, errors: int) -> float:
     return 2 * hits / (flagged + errors) if hits else 0.0
 
 
-def flags(table: Path, out: Path) -> float:
-    """Scans one table and leaves the accused cells in `out`; the seconds it took."""
-    run = cost([*assay(), "scan", str(table), "--cells", str(out)], seconds=900)
+def flags(table: Path, out: Path) -> tuple[float, str]:
+    """Scans one table and leaves the accused cells in `out`; the seconds it took, and the verdict."""
+    run = cost([*assay(), "scan", str(table), "--cells", str(out), "--json"], seconds=900)
     if run.status not in (0, 1):
         raise RuntimeError(f"assay scan {table} ended with {run.status}: {run.err[-500:]}")
-    return run.wall_seconds
+    return run.wall_seconds, str(json.loads(run.out)["verdict"])
 
 
 def scored(folder: Path, name: str) -> Scored:
@@ -71,37 +73,49 @@ def scored(folder: Path, name: str) -> Scored:
     truth = clean if clean.exists() else folder / "truth_cells.csv"
     with tempfile.TemporaryDirectory() as work:
         accused = Path(work) / "flags.csv"
-        seconds = flags(dirty, accused)
+        seconds, _ = flags(dirty, accused)
         done = subprocess.run(
             [sys.executable, str(kit() / "score_cells.py"), str(dirty), str(truth), str(accused), "--max-col-error", "0.5", "--json"],
             capture_output=True, text=True, check=True,
         )
         cell = json.loads(done.stdout)["cell"]
-        clean_flagged, cells = None, 0
+        clean_flagged, cells, verdict = None, 0, ""
         if clean.exists():
-            flags(clean, accused)
+            _, verdict = flags(clean, accused)
             with accused.open(newline="", encoding="utf-8", errors="replace") as file:
                 clean_flagged = len({(row["row"], row["column"]) for row in csv.DictReader(file)})
             with clean.open(newline="", encoding="utf-8-sig", errors="replace") as file:
                 cells = sum(len(row) for row in csv.reader(file))
-    return Scored(name, cell["tp"], cell["flagged"], cell["errors"], clean_flagged, cells, seconds)
+    return Scored(name, cell["tp"], cell["flagged"], cell["errors"], clean_flagged, cells, seconds, verdict)
 
 
-def run() -> list[Result]:
-    """All tables of the kit."""
+@cache
+def tables() -> dict[str, list[Scored]]:
+    """All tables of the kit by data set; measured once, whatever asks for them."""
     data = kit() / "data"
     wanted = [(data / name, name) for name in ALONE if (data / name / "dirty.csv").exists()]
     wanted += [(path.parent, f"{group}/{path.parent.name}") for group in COLLECTIONS for path in sorted((data / group).glob("*/dirty.csv"))]
     csv.field_size_limit(10**9)
     with ThreadPoolExecutor(max(1, (os.cpu_count() or 2))) as pool:
-        tables = list(pool.map(lambda one: scored(*one), wanted))
-    alone = {one.name: [one] for one in tables if "/" not in one.name}
-    together = {group: [one for one in tables if one.name.startswith(f"{group}/")] for group in COLLECTIONS}
-    return [*(_found(name, members) for name, members in (alone | together).items() if members), *_accused_on_twins(alone | together)]
+        found = list(pool.map(lambda one: scored(*one), wanted))
+    alone = {one.name: [one] for one in found if "/" not in one.name}
+    together = {group: [one for one in found if one.name.startswith(f"{group}/")] for group in COLLECTIONS}
+    return {name: members for name, members in (alone | together).items() if members}
+
+
+def run() -> list[Result]:
+    """Against what simple methods reach."""
+    return [*(_found(name, members) for name, members in tables().items()), *_accused_on_twins(tables())]
+
+
+def total(members: list[Scored]) -> tuple[int, int, int]:
+    """Right accusations, accusations and wrong cells of several tables together."""
+    hits, flagged, errors = (sum(values) for values in zip(*((one.hits, one.flagged, one.errors) for one in members), strict=True))
+    return hits, flagged, errors
 
 
 def _found(name: str, members: list[Scored]) -> Result:
-    hits, flagged, errors = (sum(values) for values in zip(*((one.hits, one.flagged, one.errors) for one in members), strict=True))
+    hits, flagged, errors = total(members)
     figure = f"{f1(hits, flagged, errors):.3f}"
     if len(members) > 1:
         figure += f" over all cells, {sum(one.f1 for one in members) / len(members):.3f} mean of {len(members)} tables"

@@ -109,8 +109,9 @@ def judge_sequence(task: tuple[list[dict[str, Any]], str]) -> list[Judged]:
     return [judged(case, Path(suite)) for case in cases]
 
 
-def run() -> list[Result]:
-    """The whole suite."""
+@cache
+def judged_suite() -> tuple[Path, list[dict[str, Any]], dict[str, Judged]]:
+    """The suite, its cases and what was said about each; measured once, whatever asks for it."""
     suite = built("suite", ["sh", "make_suite.sh", "{out}"], in_folder=kit(), makes="suite.jsonl")
     every = int(os.environ.get("ASSAY_LOTS_EVERY", "1"))  # a part of the suite, for a first look: each n-th fault, all sound lots
     listed = [json.loads(line) for line in (suite / "suite.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -122,10 +123,16 @@ def run() -> list[Result]:
     # Fresh processes and not forks: the engine's threads do not survive a fork.
     with ProcessPoolExecutor(os.cpu_count() or 2, mp_context=multiprocessing.get_context("spawn")) as pool:
         verdicts = {one.case: one for members in pool.map(judge_sequence, tasks) for one in members}
+    return suite, cases, verdicts
+
+
+def run() -> list[Result]:
+    """Against what simple methods reach."""
+    suite, cases, verdicts = judged_suite()
     return [*scores(suite, verdicts), *by_severity(cases, verdicts), *causes(cases, verdicts), *by_kind(cases, verdicts), equality(cases, suite, verdicts)]
 
 
-def scores(suite: Path, verdicts: dict[str, Judged]) -> Iterator[Result]:
+def scored(suite: Path, verdicts: dict[str, Judged]) -> dict[str, Any]:
     """What the kit's scorer says."""
     path = cache_folder() / "verdicts.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -139,7 +146,13 @@ def scores(suite: Path, verdicts: dict[str, Judged]) -> Iterator[Result]:
     lines = (suite / "suite.jsonl").read_text(encoding="utf-8").splitlines()
     judged_suite.write_text("".join(f"{line}\n" for line in lines if json.loads(line)["case"] in verdicts), encoding="utf-8")
     scorer = [sys.executable, str(kit() / "score_batches.py"), str(judged_suite), str(path), "--json"]
-    total = json.loads(subprocess.run(scorer, capture_output=True, text=True, check=True).stdout)["total"]
+    total: dict[str, Any] = json.loads(subprocess.run(scorer, capture_output=True, text=True, check=True).stdout)["total"]
+    return total
+
+
+def scores(suite: Path, verdicts: dict[str, Judged]) -> Iterator[Result]:
+    """What the kit's scorer says, against what simple methods reach."""
+    total = scored(suite, verdicts)
     rate, false_rate, benign = total["detection_rate"], total["false_alarm_rate"], total["benign_alarm_rate"]
     yield Result("faults noticed", "", f"{rate:.1%} of {total['faulty']:,} faulty lots", command=COMMAND)
     alarms, controls = total["none_alarms"] + total["benign_alarms"], total["none"] + total["benign"]
@@ -162,15 +175,20 @@ def by_severity(cases: list[dict[str, Any]], verdicts: dict[str, Judged]) -> Ite
                      f">= {LEAST_GROSS:.0%}" if held else "", share >= LEAST_GROSS if held else None, COMMAND)  # fmt: skip
 
 
-def causes(cases: list[dict[str, Any]], verdicts: dict[str, Judged]) -> Iterator[Result]:
-    """Whether the code of a finding is the name of the fault."""
+def named(cases: list[dict[str, Any]], verdicts: dict[str, Judged]) -> tuple[int, int, int, float]:
+    """Faults that were noticed, those named by the first finding, those named by any, and warnings a lot."""
     noticed = [(case["truth"]["kind"], verdicts[case["case"]].warnings) for case in cases if case["truth"]["fault"]]
     noticed = [(kind, warnings) for kind, warnings in noticed if warnings]
     first = sum(warnings[0][0] == kind for kind, warnings in noticed)
     anywhere = sum(any(code == kind for code, _, _ in warnings) for kind, warnings in noticed)
-    many = sum(len(warnings) for _, warnings in noticed) / max(1, len(noticed))
-    whole = max(1, len(noticed))
-    yield Result("cause named by the first finding", "", f"{first / whole:.1%} of {len(noticed):,} noticed", command=COMMAND)
+    return len(noticed), first, anywhere, sum(len(warnings) for _, warnings in noticed) / max(1, len(noticed))
+
+
+def causes(cases: list[dict[str, Any]], verdicts: dict[str, Judged]) -> Iterator[Result]:
+    """Whether the code of a finding is the name of the fault."""
+    noticed, first, anywhere, many = named(cases, verdicts)
+    whole = max(1, noticed)
+    yield Result("cause named by the first finding", "", f"{first / whole:.1%} of {noticed:,} noticed", command=COMMAND)
     yield Result("cause named by any finding", "", f"{anywhere / whole:.1%}; {many:.1f} warnings a lot", command=COMMAND)
 
 

@@ -24,7 +24,7 @@ def page() -> str:
     """The text of the page."""
     parts = [HEAD]
     for name, (_, what) in run.BENCHMARKS.items():
-        measured = results.read(run.GROUP_OF[name], name)
+        measured = results.read(run.GROUP_OF[name], run.part(name))
         if not measured:
             parts.append(f"\n## {name}\n\n{what.capitalize()}: not measured yet (`make bench ONLY={name}`).\n")
             continue

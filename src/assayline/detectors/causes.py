@@ -22,7 +22,7 @@ _WORDS = frozenset({"new_category_flood", "fk_break", "category_spelling", "whit
 # A finding with the code on the left explains those on the right when they share its column.
 SAME_COLUMN: dict[str, frozenset[str]] = {
     "missing_spike": _NUMBERS | {"constant_column", "disguised_missing"},
-    "constant_column": _NUMBERS | _WORDS | {"disguised_missing"},
+    "constant_column": _NUMBERS | _WORDS | {"disguised_missing", "duplicate_key"},
     "type_to_string": _NUMBERS | _WORDS | {"missing_spike", "disguised_missing", "test_records", "constant_column"},
     "decimal_comma": _NUMBERS | {"type_to_string", "missing_spike", "disguised_missing"},
     "date_format": frozenset({"type_to_string", "missing_day", "late_arrival", "local_time", "stuck_clock", "clock_reset", "disguised_missing", "out_of_order"}),
@@ -144,6 +144,8 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
         return True
     if cause.code == symptom.code and (cause.columns == symptom.columns or cause.code == "test_records"):  # a test row is one, whatever columns show it
         return (cause.severity, len(cause.columns), cause.sentence) > (symptom.severity, len(symptom.columns), symptom.sentence)
+    if symptom.code == "dependency_violation":  # whatever else happened to the column, its counter fell because of it
+        return symptom.columns[:1] == cause.columns[:1]
     return bool(set(cause.columns) & set(symptom.columns)) and symptom.code in SAME_COLUMN.get(cause.code, ())
 
 

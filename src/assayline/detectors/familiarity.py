@@ -11,6 +11,7 @@ from assayline.measures.block import Column
 from .comparison import Comparison, Floats, View
 
 BINS = 32  # of equal share: fine enough to tell two columns apart, coarse enough for a few hundred rows
+MUCH_DRIFT = 0.05  # share of a good lot its forerunners had not prepared for, above which new values are usual
 OWN_PLACE = 2.0  # nats: a new value of a drifting column may be any of a handful
 
 
@@ -48,6 +49,8 @@ class Familiarity:
         new = max((float(view.novelty[0].sum()) + 0.05) / (max(1, rows - past.null_count()) + 0.1), self.drift)
         self.log_shares = np.log(shares / shares.sum() * (1 - min(new, 0.98))) if len(shares) else np.zeros(0)
         self.new = np.log(new)
+        if self.drift > MUCH_DRIFT:  # where any value may come, a known one is no less likely
+            self.log_shares = np.maximum(self.log_shares, self.new - OWN_PLACE)
         shapes = collapsed(shape_of(past.drop_nulls())).alias("v").value_counts(name="n")
         total = max(1, past.len() - past.null_count())
         self.shapes = shapes.get_column("v")
@@ -75,7 +78,7 @@ class Familiarity:
             shape = collapsed(shape_of(cells.filter(pl.Series(strange))))
             fits = shape.replace_strict(self.shapes, pl.Series(self.shape_shares), default=None,
                 return_dtype=pl.Float64).fill_null(float(np.log(0.1 / (len(self.view.lot) + 1))))
-            result[strange] = self.new + np.maximum(fits.to_numpy() - 4.0, -OWN_PLACE if self.drift > 0.05 else -np.inf)
+            result[strange] = self.new + np.maximum(fits.to_numpy() - 4.0, -OWN_PLACE if self.drift > MUCH_DRIFT else -np.inf)
         answer: Floats = np.where(missing, self.missing, result + self.filled)
         return answer
 

@@ -112,7 +112,10 @@ def _said(
     comparison: Comparison, view: View, found: Foreign, reason: str, cells: int, filled: int, rate: Shares, odd: Shares, known: int
 ) -> Iterable[Suspicion]:
     share, high = float(rate.now[0]), float(rate.high[0])
-    if cells < (1 if reason in ("test_records", "mojibake") else LEAST_CELLS) or share <= high or (reason == "new" and cells < (LEAST_NEW if rate.usual[0] or known < CLOSED_ROWS else LEAST_NEW_OF_CLOSED)):
+    least = 1 if reason in ("test_records", "mojibake") else LEAST_CELLS
+    if reason == "new":
+        least = max(least, LEAST_NEW if rate.usual[0] or known < CLOSED_ROWS else LEAST_NEW_OF_CLOSED)
+    if cells < least or share <= high:
         return
     past_cells = float(rate.usual[0])
     p = 0.0 if past_cells == 0 and known >= FACT_ROWS and reason != "new" else float(rate.more[0])

@@ -26,6 +26,7 @@ NEIGHBOURS = 3  # columns apart; what is changed round stands near, and all pair
 ODDS = 1.0  # nats by which each of two cells must fit better in the other's place
 PUSHED = 9.0  # nats by which a row must fit better pushed aside: 8,000 to 1 ...
 ONE_CELL = 6.0  # nats one cell may add: a single strange value is no pushed row
+SLACK = 3.0  # nats below which a cell says nothing (20 to 1): what values outside the ranges of growing columns gain; all cells of a large row do
 ABOVE = 1.3  # ... and this many times the best a row of the past did
 LEAST_SHARE = 0.01
 MOST_USUAL = 0.2  # share of the rows of a good lot that fit better changed round: then the two cannot be told apart
@@ -191,7 +192,7 @@ class _Bins(NamedTuple):
     now_b: Ints
     past_a: Ints
     past_b: Ints
-    count: int
+    bins: int
     could_now: Mask
     could_past: Mask
 
@@ -253,6 +254,12 @@ def _swapped(comparison: Comparison, first: str, second: str, now: Floats, past:
     ), min(1.0, p * tests))  # fmt: skip
 
 
+def _telling(gain: Floats) -> Floats:
+    """What each cell says for its row having been pushed: little gains do not add up, since the cells of a row depend on each other."""
+    result: Floats = np.where((gain > 0) & (gain < SLACK), 0.0, np.minimum(gain, ONE_CELL))
+    return result
+
+
 def _pushed(comparison: Comparison, own_now: list[Floats], own_past: list[Floats], moved) -> Iterable[Suspicion]:  # type: ignore[no-untyped-def]  # a closure of Misplaced
     names = [view.name for view in comparison.views()]
     count = len(names)
@@ -263,8 +270,8 @@ def _pushed(comparison: Comparison, own_now: list[Floats], own_past: list[Floats
         order = range(count - 1, 0, -1) if step == 1 else range(count - 2, -1, -1)
         for k in order:
             gain = moved(k, k - step)
-            sum_now = sum_now + np.minimum(gain[0] - own_now[k], ONE_CELL)
-            sum_past = sum_past + np.minimum(gain[1] - own_past[k], ONE_CELL)
+            sum_now = sum_now + _telling(gain[0] - own_now[k])
+            sum_past = sum_past + _telling(gain[1] - own_past[k])
             start = np.where(sum_now > best_now, k, start)
             best_now, best_past = np.maximum(best_now, sum_now), np.maximum(best_past, sum_past)
         limit = max(PUSHED, ABOVE * float(best_past.max()))

@@ -139,7 +139,7 @@ def _rest_as_usual(view: View, rest: np.ndarray) -> bool:
     """Whether the values that lie inside look like those of some lot: a part that is converted leaves the rest alone."""
     past = view.past[np.isfinite(view.past)]
     usual = max((largest_gap(view.past[(view.lot == lot) & np.isfinite(view.past)], past) for lot in range(view.lots) if view.number_sizes[lot] >= 5), default=1.0)
-    return largest_gap(rest, past) <= usual + 1 / np.sqrt(len(rest))
+    return bool(largest_gap(rest, past) <= usual + 1 / np.sqrt(len(rest)))
 
 
 def _converted_back(text: str | None, factor: float, offset: float) -> str | None:

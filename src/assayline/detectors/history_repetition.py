@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -11,13 +12,15 @@ from assayline.core import Finding
 from assayline.measures import Rows
 from assayline.measures.block import Column
 
-from .comparison import Comparison
+from .comparison import Comparison, View
 from .expectation import shares
 from .locating import Where
 from .suspicion import Suspicion
 from .wording import between, lots, percent
 
 ENOUGH_ROWS = 300  # rows of the past without a single repetition from which one repetition is a fact and not a chance
+ENOUGH_PAIRS = 20  # pairs of numbers that differ by little, from which their density at zero is known to a quarter
+CERTAIN = 1e-4  # probability of no repetition in the past, if numbers met by chance, below which they are a key
 LEAST_SHARE = 0.005  # effect floor: half a percentage point of the rows
 
 
@@ -60,18 +63,46 @@ class Repetition:
             usual = int((old >= 0).sum()) - len(lot_pairs)
             if again <= 0 or again <= surplus or usual > 0 or (old >= 0).sum() < ENOUGH_ROWS:
                 continue
+            p = _by_chance(view, again)
             share = again / max(1, len(filled))
             yield Suspicion(Finding(
                 "duplicate_key", (view.name,), f"{percent(share)} of the values of {view.name} are used for several rows; it was unique in each of {lots(view.lots)}.",
                 severity=0.6, layer="history", rows=again, evidence={"repeated_share": round(share, 4), "usual_repeated_share": 0.0},
                 suggestion="find out which of the rows is right", locate=Where(view.name, _repeated, 0.5),
-            ))  # fmt: skip
+            ), p)  # fmt: skip
 
 
 def _surplus(rows: Rows) -> float:
     if rows.whole.exact:
         return float(rows.n - len(rows.whole.hashes))
     return rows.whole.surplus_share * rows.n
+
+
+def _by_chance(view: View, again: int) -> float:
+    """P-value of so many repetitions today; 0 where the past shows that the numbers are given out and not measured.
+
+    Null hypothesis: the values of a lot are measured, so that as many pairs are equal as differ by any other small amount. The pairs of past lots that
+    differ by 1 to D say how many equal ones to expect (D: the first power of two with enough pairs). Where so few equal ones as were seen, none, have a
+    probability below 1e-4, the numbers are a key. Text is not measured.
+    """
+    if view.kind != "number":
+        return 0.0
+    lots = [np.sort(view.past[(view.lot == lot) & np.isfinite(view.past)]) for lot in range(view.lots)]
+    reach = max((float(values[-1] - values[0]) for values in lots if len(values)), default=0.0)
+    within = 1.0
+    while (close := sum(_pairs(values, within) for values in lots)) < ENOUGH_PAIRS and within < reach:
+        within *= 2
+    expected = close / (2 * within)
+    if math.exp(-expected) <= CERTAIN:
+        return 0.0
+    today = int(np.isfinite(view.now).sum())
+    mean = expected * today**2 / max(1.0, float(np.square(view.number_sizes).sum()))
+    return 1 - sum(math.exp(-mean) * mean**k / math.factorial(k) for k in range(min(again, 100)))
+
+
+def _pairs(values: np.ndarray, within: float) -> int:
+    """How many pairs of sorted numbers differ, by at most so much."""
+    return int((np.searchsorted(values, values + within, side="right") - np.searchsorted(values, values, side="right")).sum())
 
 
 def _repeated(column: Column) -> pl.Series:
