@@ -184,7 +184,7 @@ class _Bins(NamedTuple):
 
     Args:
         now_a, now_b, past_a, past_b: bin of each cell; -1 for none.
-        count: number of bins.
+        bins: number of bins.
         could_now, could_past: rows whose two values could each have stood in the other column.
     """
 
