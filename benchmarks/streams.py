@@ -165,14 +165,7 @@ def planted(cases: int = CASES, seed: int = SEED) -> Iterator[Result]:
         found = false = 0
         missed: list[str] = []
         for _ in range(cases):
-            number = r.randrange(len(sources))
-            source = sources[number]
-            begin = r.randrange(max(1, source.frame.height - window(source)))
-            frame = source.frame[begin : begin + window(source)]
-            try:
-                dirty, fault = plant(kind, frame, source, r)
-            except NothingToPlant:
-                continue
+            source, begin, frame, dirty, fault = one_table(kind, sources, r)
             known = (source.name, begin)
             if known not in untouched:
                 untouched[known] = alarms(frame)
@@ -193,6 +186,18 @@ def planted(cases: int = CASES, seed: int = SEED) -> Iterator[Result]:
             f"<= {FALSE:.0%} of the tables", false <= FALSE * tried, COMMAND,
         )  # fmt: skip
     yield Result("untouched tables: findings of these kinds", "", f"{before} in {len(untouched)} tables", command=COMMAND)
+
+
+def one_table(kind: str, sources: Sequence[Source], r: random.Random) -> tuple[Source, int, pl.DataFrame, pl.DataFrame, Planted]:
+    """A random table that has a place for this fault: where it was cut from, as it was, and with the fault."""
+    while True:
+        source = r.choice(sources)
+        begin = r.randrange(max(1, source.frame.height - window(source)))
+        frame = source.frame[begin : begin + window(source)]
+        try:
+            return source, begin, frame, *plant(kind, frame, source, r)
+        except NothingToPlant:
+            continue
 
 
 class NothingToPlant(Exception):

@@ -89,3 +89,16 @@ def test_records_under_a_stopped_clock_are_not_missing() -> None:
     at = [MONDAY + datetime.timedelta(minutes=5 * (300 if 300 <= n < 340 else n)) for n in range(1_000)]
 
     assert gaps(pl.DataFrame({"at": at})) == []
+
+
+def test_a_silent_device_of_a_large_table_is_named() -> None:
+    number = pl.Series(range(90_000))
+    frame = pl.DataFrame({"at": (number // 30) * 60_000_000, "device": number % 30}).with_columns(pl.col("at").cast(pl.Datetime("us")))
+    silent = (pl.col("device") == 17) & pl.col("at").is_between(datetime.datetime(1970, 1, 1, 20), datetime.datetime(1970, 1, 2, 4), closed="left")
+
+    found = gaps(frame.filter(~silent))
+
+    assert gaps(frame) == []
+    assert [(one.where, one.evidence["start"], one.evidence["end"], one.evidence["missing_records"]) for one in found] == [
+        ("device = 17", "1970-01-01T20:00:00", "1970-01-02T04:00:00", 480)
+    ]

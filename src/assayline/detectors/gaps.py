@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assayline.core import Finding, Past, Profile
+from assayline.measures import DeviceSteps, Values
 from assayline.measures.clock import DAY, HOUR
 
 from .intervals import every, iso, lasting, listed, spoken
@@ -22,6 +23,8 @@ STANDING = 10_000  # readings before a gap in which a stopped clock is looked fo
 EXAMINED = 200  # longest intervals looked at
 SLOTS = 200  # readings of one gap for which the calendar is asked, evenly spread
 DUE = 0.75  # share of the comparable times at which there was a reading, from which this one was due
+LEAST_DEVICES, LEAST_OF_LARGE = 10, 10  # devices, and readings, of a table too large for its calendar to be asked
+FAR_LONGER, FEW_DEVICES = 5.0, 0.05  # times the second longest silence of the device; share of the devices that may have one
 LONG = 0.5  # a gap half as long counts as one of the same kind …
 USUAL = 5  # … and with more than five of them, or …
 USUAL_SHARE = 0.001  # … one in a thousand readings, gaps of this length are how the source is
@@ -60,7 +63,7 @@ class Gap:
 class Gaps:
     """Finds periods inside a table in which a source sent nothing, by its own cadence and its own week.
 
-    Reads:    the row sample, where it is the whole table.
+    Reads:    the row sample, where it is the whole table; else `device_steps` and `values`.
     Finds:    "missing_day" per time column and device (`where`), or for the whole table when most devices are silent together; evidence
               `key`, `start`, `end`, `intervals`, `missing_records`, `cadence_seconds`.
     Silent:   for fewer than three missing readings, at times the source never reports (nights, weekends, Sundays), where the table is
@@ -80,6 +83,7 @@ class Gaps:
     def __call__(self, profile: Profile, past: Past, /) -> Iterable[Finding]:
         streams = streams_of(profile)
         if streams is None:
+            yield from _of_large(profile)
             return
         gaps = _unusual(_due(streams), len(streams.at))
         common, single = _together(gaps, len(streams.keys))
@@ -229,26 +233,55 @@ def put_forward(gap: Gap) -> bool:
     return abs(gap.after - gap.start - HOUR) <= 2 * gap.cadence and is_change(gap.start, autumn=False)
 
 
+def _of_large(profile: Profile) -> Iterable[Finding]:
+    """Devices of a table too large to be held row by row: the longest silence of each, against its second longest and the other devices."""
+    for column, steps in profile.all_of(DeviceSteps).items():
+        key = device_column(profile, column, steps.keys)
+        if key is None or len(steps.keys) < LEAST_DEVICES:
+            continue
+        cadence = steps.cadence()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            missing = np.rint(steps.longest / cadence) - 1
+            silent = (steps.rows >= 2 * AROUND) & (cadence > 0) & (missing >= LEAST_OF_LARGE) & (steps.longest >= FAR_LONGER * steps.second)
+        # A silence of many devices may be a night: only what is the exception among them is news.
+        if not silent.any() or silent.sum() > max(1, FEW_DEVICES * len(steps.keys)):
+            continue
+        order = np.flatnonzero(silent)[np.argsort(-steps.longest[silent], kind="stable")]
+        for number in order[:SHOWN].tolist():
+            gap = Gap(number, int(steps.longest_start[number]), int(steps.longest_start[number] + steps.longest[number]), int(missing[number]), float(cadence[number]))
+            yield _worded(column, key, steps.keys[number], [gap], len(order))
+
+
+def device_column(profile: Profile, column: str, keys: tuple[str, ...]) -> str | None:
+    """The column that names these devices."""
+    names = set(keys)
+    return next((name for name, values in profile.all_of(Values).items() if values.complete and names <= set(values.counts) and name != column), None)
+
+
 def _said(streams: Streams, key: str | None, gaps: list[Gap], devices: int) -> Finding:
+    return _worded(streams.time, streams.key, key, gaps, devices)
+
+
+def _worded(time: str, column: str | None, key: str | None, gaps: list[Gap], devices: int) -> Finding:
     worst = gaps[0]
-    alone = streams.key is None
-    where = None if alone or key is None else streams.named(key)
-    who = f"{streams.key} {key}" if where else "the table" if alone else f"all {devices} values of {streams.key}"
+    alone = column is None
+    where = None if alone or key is None else f"{column} = {key}"
+    who = f"{column} {key} sent nothing" if where else "There are no records" if alone else f"None of the {devices} values of {column} sent anything"
     missing = worst.missing
     lost = round((worst.after - worst.before) / worst.cadence) - 1
     sentence = (
-        f"{who[0].upper() + who[1:] if not where else who} sent nothing from {spoken(worst.start)} to {spoken(worst.after)}"
-        f"{'' if worst.back else ', the end of the table'}: {missing:,} readings at {'its' if where or alone else 'their'} {every(worst.cadence)} cadence"
+        f"{who} from {spoken(worst.start)} to {spoken(worst.after)}"
+        f"{'' if worst.back else ', the end of the table'}: {missing:,} readings at {'its' if where else 'the' if alone else 'their'} {every(worst.cadence)} cadence"
         + (" are missing" if missing == lost else f" were due then ({lasting(worst.after - worst.start)})")
         + (f"; and {len(gaps) - 1} further gap{'s' if len(gaps) > 2 else ''}." if len(gaps) > 1 else ".")
-        + (f" {devices - SHOWN} further values of {streams.key} have gaps." if where and devices > SHOWN else "")
+        + (f" {devices - SHOWN} further values of {column} have gaps." if where and devices > SHOWN else "")
     )
     severity = 0.5
     if all(put_forward(gap) for gap in gaps):
         severity, sentence = 0.2, f"{sentence} It is the hour that local time leaves out when clocks are put forward."
     evidence: dict[str, float | str] = {"key": key} if where and key is not None else {}
     return Finding(
-        "missing_day", (streams.time,) if not where or streams.key is None else (streams.time, streams.key), sentence, severity=severity, where=where,
+        "missing_day", (time,) if not where or column is None else (time, column), sentence, severity=severity, where=where,
         evidence=evidence | {
             "start": iso(worst.start), "end": iso(worst.after), "intervals": listed((gap.start, gap.after) for gap in gaps),
             "missing_records": missing, "cadence_seconds": worst.cadence / 1e6,

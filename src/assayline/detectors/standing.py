@@ -13,6 +13,7 @@ from .streams import Streams
 LEAST_RUN = 10  # readings; fewer may be rounding, however rare repeats are
 BY_CHANCE = 1e-9  # expected runs of that length in the column; small, for whether a reading repeats depends on the ones before
 RESTS = 0.4  # share of the readings of a value that are followed by the same value, from which the column rests there (no rain, no flow)
+LEAST_OF_LIMIT = 200  # readings of the column from which a run of its lowest or highest value means something: it may be the limit of the device
 CLEAR = 2.0  # times the longest run that is not accused
 MOST = 5  # runs of a column that may be accused; more are its nature
 PRIOR = 2.0  # readings of the average by which the share of a rare value is steadied
@@ -86,7 +87,8 @@ def standstills(streams: Streams, numbers: Floats) -> list[Standstill]:
     for run in ranked[:accused].tolist():
         length = int(lengths[run])
         p = max(repeat, stays, float(share[code[run]]))
-        if length < max(LEAST_RUN, CLEAR * usual) or rests[code[run]] or p >= RESTS:
+        at_limit = values[code[run]] in (values[0], values[-1])
+        if length < max(LEAST_RUN, CLEAR * usual) or rests[code[run]] or p >= RESTS or (at_limit and len(x) < LEAST_OF_LIMIT):
             continue
         chance = len(x) * math.exp((length - 1) * math.log(p))
         if chance >= BY_CHANCE:
