@@ -309,7 +309,8 @@ class Comparison:
             sample = profile.of(None, Sample)
             if sample is None or not sample.frame.height:
                 continue
-            frame = sample.frame.select([name for name in wanted if name in sample.frame.columns])
+            there = set(sample.frame.columns)
+            frame = sample.frame.select([name for name in wanted if name in there])
             frames.append(_spread(frame, share))
             lot.append(np.full(frames[-1].height, number, dtype=np.int64))
         if not frames:

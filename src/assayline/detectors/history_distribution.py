@@ -247,8 +247,9 @@ def _worst_segment(comparison: Comparison, view: View, scale: Scale) -> Segment 
         within = np.maximum(np.where(several, np.nan_to_num(variance), 0).sum(axis=0) / np.maximum(several.sum(axis=0), 1), 1e-6)
         noise = (within / np.maximum(n, 1))[:, codes]
         noise_now = (np.maximum(within, 0.25 * variance_now) / np.maximum(n_now, 1))[codes]
-        relative = levels(np.where(usable, mean - rest, np.nan)[:, codes], (mean_now - rest_now)[codes], noise, noise_now)
-        plain = levels(np.where(usable, mean, np.nan)[:, codes], mean_now[codes], noise, noise_now)
+        both = levels(np.hstack((np.where(usable, mean - rest, np.nan)[:, codes], np.where(usable, mean, np.nan)[:, codes])),
+                      np.concatenate(((mean_now - rest_now)[codes], mean_now[codes])), np.hstack((noise, noise)), np.tile(noise_now, 2))  # fmt: skip
+        relative, plain = both.part(slice(None, len(codes))), both.part(slice(len(codes), None))
         tests += len(codes)
         p = np.maximum(relative.p, np.where(plain.p < 0.2, relative.p, 1.0))
         shift = mean_now[codes] - plain.predicted

@@ -24,12 +24,13 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "whitespace_case": frozenset({"typo", "category_spelling", "pattern_break", "new_category_flood"}),
     "category_spelling": frozenset({"typo", "pattern_break", "new_category_flood"}),
     "typo": frozenset({"pattern_break", "new_category_flood"}),
-    "date_format": frozenset({"type_to_string", "mixed_types", "pattern_break", "impossible_date", "missing_day"}),
+    "date_format": frozenset({"type_to_string", "mixed_types", "pattern_break", "impossible_date", "missing_day", "out_of_order"}),
     "mixed_time_zones": frozenset({"date_format", "pattern_break", "mixed_types"}),
     "impossible_date": frozenset({"pattern_break", "mixed_types"}),
-    "clock_reset": frozenset({"broken_sequence", "impossible_date", "outliers", "global_shift", "missing_day", "noise_increase"}),
+    "clock_reset": frozenset({"broken_sequence", "impossible_date", "outliers", "global_shift", "missing_day", "out_of_order", "noise_increase"}),
     "stuck_clock": frozenset({"stuck_sensor", "constant_column", "duplicate_key", "broken_sequence"}),
     "broken_sequence": frozenset({"outliers"}),
+    "local_time": frozenset({"missing_day", "out_of_order"}),
     "constant_column": frozenset({"stuck_sensor", "global_shift", "noise_increase", "constant", "label_imbalance"}),
     "sign_flip": frozenset({"outliers", "global_shift", "noise_increase"}),
     "outliers": frozenset({"noise_increase", "global_shift"}),
@@ -59,9 +60,9 @@ EXPLAINS_ALL = ("empty_batch", "delimiter_change", "stale_copy", "duplicate_lot"
 OF_ROWS = frozenset({"test_records", "shifted_columns"})
 # A repeated batch of rows explains repeated keys anywhere.
 EXPLAINS_ANYWHERE: dict[str, frozenset[str]] = {
-    "duplicated_rows": frozenset({"duplicate_key", "near_duplicates", "dependency_violation", "stuck_clock", "stuck_sensor", "broken_sequence"}),
+    "duplicated_rows": frozenset({"duplicate_key", "near_duplicates", "dependency_violation", "stuck_clock", "stuck_sensor", "broken_sequence", "out_of_order"}),
     "truncated_batch": frozenset({"missing_source", "missing_day", "sample_bias"}),
-    "test_records": frozenset({"duplicate_key", "near_duplicates"}),
+    "test_records": frozenset({"duplicate_key", "near_duplicates", "out_of_order", "stuck_clock"}),
     "repeated_header": frozenset({"type_to_string", "mixed_types", "typo"}),
 }
 # These are about the judgement itself: nothing in the data explains them away.
