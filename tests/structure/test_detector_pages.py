@@ -58,10 +58,8 @@ def test_each_layer_that_finds_a_code_says_what_it_promises(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_each_layer_that_finds_a_code_shows_it_on_a_fault(code: str) -> None:
-    silent = [title for title, body in judged(page(code)).items() if f"'{code}'" not in shown(body)]
-
-    assert silent == []
+def test_a_page_shows_its_code_on_a_fault(code: str) -> None:
+    assert f"'{code}'" in shown(page(code))
 
 
 @pytest.mark.parametrize("code", sorted(SIGNATURES))
