@@ -110,7 +110,9 @@ def jump(said: Said, files: Files) -> str | None:
     numbers = files.numbers(said.column).drop_nulls()
     if not numbers.height:
         return None
-    low, high = (float(bound) for bound in numbers.select(low=pl.col("before").min(), high=pl.col("before").max()).row(0))
+    low, high = numbers.get_column("before").min(), numbers.get_column("before").max()
+    assert isinstance(low, float)
+    assert isinstance(high, float)
     worst = max(numbers.iter_rows(named=True), key=lambda row: max(row["today"] - high, low - row["today"]))
     if low <= worst["today"] <= high:
         return None

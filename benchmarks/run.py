@@ -21,6 +21,7 @@ from kit import Missing
 BENCHMARKS = {
     "speed": (90, "time and memory of whole processes, beside other tools"),
     "cells": (15, "wrong cells found in tables with a clean twin, and false alarms on the twin"),
+    "streams": (6, "gaps, spikes, stuck readings and stopped clocks in streams and sensor tables, without a past"),
     "suggestions": (1, "what belongs into the wrong cells, held against the clean twin"),
     "lots": (30, "faults noticed in new lots that have a past, and false alarms on fault-free lots"),
     "truth_cells": (15, "wrong cells found without labels or a past"),
@@ -33,7 +34,7 @@ BENCHMARKS = {
 }
 # What is measured together; the figures of a group are kept in one file.
 GROUPS = {
-    "scan": ("cells", "lots", "hostile", "speed"),
+    "scan": ("cells", "streams", "lots", "hostile", "speed"),
     "truth": ("truth_cells", "truth_lots", "suggestions", "error_control", "regions", "past_cost", "peers"),
 }
 GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}

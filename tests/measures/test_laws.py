@@ -124,6 +124,23 @@ def test_runs_per_device_merge_across_any_cut(readings: list[tuple[str, int | No
         assert shown(a.merge(b).merge(c)) == shown(whole) == shown(a.merge(b.merge(c)))
 
 
+@given(
+    records=st.lists(st.tuples(st.sampled_from("abc"), st.one_of(st.none(), st.integers(0, 20))), max_size=60),
+    cuts=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+@settings(max_examples=300, deadline=None)
+def test_steps_per_device_merge_across_any_cut(records: list[tuple[str, int | None]], cuts: tuple[float, float]) -> None:
+    frame = pl.DataFrame(records, schema={"device": pl.String, "at": pl.Int64}, orient="row").with_columns(pl.col("at").cast(pl.Datetime("us")))
+    plan = Plan({"device": ColumnPlan("device", "text"), "at": ColumnPlan("at", "time")}, key="device")
+    measure = next(one for one in installed() if one.name == "device_steps")
+    i, j = sorted(round(cut * frame.height) for cut in cuts)
+
+    whole = profile_block(Block(frame, plan), [measure])
+    a, b, c = (profile_block(Block(frame[s:e], plan, start=s), [measure]) for s, e in ((0, i), (i, j), (j, frame.height)))
+
+    assert shown(a.merge(b).merge(c)) == shown(whole) == shown(a.merge(b.merge(c)))
+
+
 def test_the_device_column_is_the_one_that_reports_at_regular_intervals() -> None:
     at = [datetime.datetime(2026, 1, 1) + datetime.timedelta(minutes=i // 3) for i in range(600)]
     colours = [["red", "blue"][(i * i // 7) % 2] for i in range(600)]

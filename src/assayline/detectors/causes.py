@@ -74,12 +74,14 @@ ANYWHERE: dict[str, frozenset[str]] = {
     "dropped_column": frozenset({"shifted_columns"}),
     "column_swap": frozenset({"shuffled_column"}),
 }  # fmt: skip
+_MOVED = frozenset({"global_shift", "segment_shift", "unit_change", "noise_increase"})
 _OUT_OF_STEP = frozenset({  # a change in any column puts the others out of step with it
     "global_shift", "noise_increase", "unit_change", "segment_shift", "missing_spike", "disguised_missing", "constant_column", "sign_flip", "column_swap", "stuck_sensor",
     "type_to_string", "decimal_comma", "outliers", "sample_bias", "missing_source", "label_imbalance", "new_category_flood", "category_spelling",
     "whitespace_case", "text_truncation", "fk_break", "null_token_change", "mojibake",
 })  # fmt: skip
 # Where two could explain each other, the earlier one does: it is the more specific, or the one less likely to come from the other.
+OF_ROWS = frozenset({"test_records", "shifted_columns", "local_time"})  # said once of the rows, whatever columns show it
 ORDER = (
     "test_records", "shifted_columns", "column_swap", "renamed_column", "dropped_column", "duplicated_rows", "null_token_change", "decimal_comma", "date_format",
     "type_to_string", "clock_reset", "stuck_clock", "local_time", "missing_day", "truncated_batch", "missing_spike", "constant_column", "disguised_missing", "mojibake",
@@ -118,6 +120,20 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
         return cause.where == symptom.where and bool(set(cause.columns) & set(symptom.columns))  # a swap in that segment only is its shift, seen against a neighbour
     if cause.code == "column_swap" and symptom.code in ("segment_shift", "unit_change") and symptom.where is not None and cause.where == symptom.where:
         return False
+    if pair == ("null_token_change", "shifted_columns"):  # a word for nothing is strange wherever it stands
+        return bool(set(cause.columns) & set(symptom.columns)) and (cause.rows or 0) >= (symptom.rows or 0)
+    if pair == ("shifted_columns", "null_token_change"):
+        return not _explains(symptom, cause, source_lost_them)
+    if symptom.code == "fk_break" and cause.code in ("sign_flip", "unit_change", "precision_loss"):
+        return cause.columns == symptom.columns  # other numbers in the same column are no other keys
+    if cause.code == "fk_break" and symptom.code in ("sign_flip", "unit_change", "precision_loss"):
+        return False
+    if "left_ratio" in symptom.evidence and "left_ratio" not in cause.evidence and not set(cause.columns) & set(symptom.columns):
+        return cause.code in _OUT_OF_STEP or cause.code in EVERYTHING or symptom.code in ANYWHERE.get(cause.code, ())
+    if "left_ratio" in cause.evidence and "left_ratio" not in symptom.evidence and symptom.code in _MOVED and set(cause.columns) & set(symptom.columns):
+        return True  # the other columns say more precisely what happened than the past of this one
+    if "left_ratio" in symptom.evidence and "left_ratio" not in cause.evidence and cause.code in _MOVED:
+        return False
     if pair == ("sample_bias", "sample_bias"):  # one part of the population, whatever columns show it: the one that is cut most sharply says which
         return _cut(cause) > _cut(symptom)
     if pair == ("precision_loss", "disguised_missing") and cause.columns == symptom.columns:
@@ -142,7 +158,7 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
         return _surprise(cause) < _surprise(symptom)
     if symptom.code in ANYWHERE.get(cause.code, ()):
         return True
-    if cause.code == symptom.code and (cause.columns == symptom.columns or cause.code == "test_records"):  # a test row is one, whatever columns show it
+    if cause.code == symptom.code and (cause.columns == symptom.columns or cause.code in OF_ROWS):
         return (cause.severity, len(cause.columns), cause.sentence) > (symptom.severity, len(symptom.columns), symptom.sentence)
     if symptom.code == "dependency_violation":  # whatever else happened to the column, its counter fell because of it
         return symptom.columns[:1] == cause.columns[:1]

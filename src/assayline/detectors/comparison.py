@@ -6,6 +6,7 @@ which are the whole table while lots are small. Each view is computed on first u
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
@@ -128,6 +129,19 @@ class View:
         table = np.bincount(self.lot[kept] * len(values) + past[kept], minlength=self.lots * len(values))
         return table.reshape(self.lots, len(values)), np.bincount(now[now >= 0], minlength=len(values))
 
+    def earlier(self, lot: int) -> View:
+        """The same column as it was when a lot of the past was today; what was read of the cells is shared and not read again."""
+        begin, end = np.searchsorted(self.lot, [lot, lot + 1]).tolist()
+        before = View(self.name, self.plan, self._whole, self._past[begin:end], self._past[:begin], self.lot[:begin], lot, self._empty_words)
+        _, past, values = self.codes
+        used, new = np.unique(past[:end], return_inverse=True)
+        shift = int(len(used) > 0 and used[0] < 0)  # -1 stays the code of a missing cell
+        before.__dict__.update(
+            now_text=self.past_text[begin:end], past_text=self.past_text[:begin], now=self.past[begin:end], past=self.past[:begin],
+            codes=(new[begin:] - shift, new[:begin] - shift, [values[code] for code in used.tolist() if code >= 0]),
+        )  # fmt: skip
+        return before
+
     def per_lot(self, mask: npt.NDArray[np.bool_]) -> Ints:
         """How many rows of each past lot a mask over the past holds."""
         return np.bincount(self.lot[mask], minlength=self.lots)
@@ -246,6 +260,22 @@ class Comparison:
         self.past_rows = np.array([_rows(profile) for profile in self.profiles], dtype=np.float64)
         self._views: dict[str, View | None] = {}
         self.kept: dict[str, Any] = {}
+
+    def earlier(self, lot: int, names: Collection[str]) -> Comparison:
+        """The comparison as it was when a lot of the past was today: with its forerunners only, and in detail with some columns only.
+
+        Args:
+            lot: number of the lot in the past, from 0.
+            names: the columns to look at in detail.
+        """
+        before = Comparison(self.profiles[lot], Past(self.profiles[:lot], self.names[:lot]))
+        begin, end = np.searchsorted(self.lot, [lot, lot + 1]).tolist()
+        before.__dict__.update(
+            now_frame=self.pool[begin:end], _pool=(self.pool[:begin], self.lot[:begin]), plan=self.plan, empty_words=self.empty_words,
+            shared=tuple(name for name in self.shared if name in names and name in before.columns and name in before.usual_columns),
+        )  # fmt: skip
+        before._views.update((name, view.earlier(lot)) for name in before.shared if (view := self.view(name)) is not None)
+        return before
 
     @cached_property
     def usual_columns(self) -> tuple[str, ...]:

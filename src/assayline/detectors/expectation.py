@@ -19,6 +19,8 @@ SHRINK_ROWS = 10.0  # a lot's own share counts like this many rows of the pool: 
 HEAVY_TAIL = 12  # most degrees of freedom: real residuals have heavier tails than the normal law (docs/statistics.md)
 STRETCH = 0.5  # of the way from the pooled share to the worst one, added: the next lot may be a little worse than the worst so far
 BETTER = 0.85  # a predictor replaces the plain level when its error is smaller by this factor, or chance would choose
+DOUBTFUL = 0.02  # p-value below which the beta-binomial law is asked too: it costs more than the binomial one
+GRID = 8  # standard deviations to each side that its mixing distribution is laid out to
 FEW = 24  # numbers that are cheaper one by one than in arrays: a step costs 1 µs each, and 30 µs for an array of any size
 WEEK = 7  # lots of a daily flow until the same weekday comes again
 
@@ -128,6 +130,38 @@ def both_tails(score: Floats, freedom: Floats) -> Floats:
     return beta_share(freedom / (freedom + score * score), freedom / 2, np.full_like(freedom, 0.5))
 
 
+def over_dispersed(k: Floats, n: Floats, ks: Floats, ns: Floats) -> tuple[Floats, Floats]:
+    """P(X >= k) and P(X <= k) for a lot whose share is drawn as those of the past lots were: beta-binomial.
+
+    The intra-lot correlation is estimated by moments (Kleinman 1973) and raised by the uncertainty of a mean of so many lots. Without
+    over-dispersion it is the binomial law at the pooled share.
+
+    Args:
+        k, n: hits and rows today, shape (statistics,).
+        ks, ns: hits and rows of the past lots, shape (lots, statistics).
+
+    >>> lots = np.array([[0.0], [30.0], [5.0], [60.0], [15.0]])
+    >>> more, _ = over_dispersed(np.array([70.0]), np.array([100.0]), lots, np.full((5, 1), 100.0))
+    >>> bool(0.01 < more[0] < 0.2)
+    True
+    """
+    lots, rows = (ns > 0).sum(axis=0), ns.sum(axis=0)
+    pooled = (ks.sum(axis=0) + 0.5) / (rows + 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = (ns * np.square(ks / np.maximum(ns, 1) - pooled)).sum(axis=0) / (pooled * (1 - pooled))
+        correlation = (apart - (lots - 1)) / (rows - np.square(ns).sum(axis=0) / np.maximum(rows, 1) - (lots - 1))
+        correlation = np.clip(np.clip(np.nan_to_num(correlation), 0, 1) * (lots + 1) / np.maximum(lots - 1, 1), 1e-6, 0.9)
+    a, b = pooled * (1 / correlation - 1), (1 - pooled) * (1 / correlation - 1)
+    # The share on the scale of the logit, on a grid as wide as its distribution: its tails there are exponential.
+    middle, width = np.log(a / b), np.sqrt(1 / a + 0.5 / a**2 + 1 / b + 0.5 / b**2)
+    logit = middle + width * np.linspace(-GRID, GRID, 10 * GRID + 1)[:, None]
+    log_weight = -a * np.logaddexp(0, -logit) - b * np.logaddexp(0, logit)
+    weight = np.exp(log_weight - log_weight.max(axis=0))
+    weight /= weight.sum(axis=0)
+    share = 1 / (1 + np.exp(-logit))
+    return (weight * at_least(k, n, share)).sum(axis=0), (weight * at_most(k, n, share)).sum(axis=0)
+
+
 @dataclass(frozen=True)
 class Shares:
     """Shares of today against those of the past, one entry per statistic.
@@ -136,7 +170,7 @@ class Shares:
         now: share today.
         usual: pooled share of the past.
         low, high: smallest and largest share of a past lot, shrunk towards the pool where lots are small.
-        more: p-value of at least so many today, if the worst past lot were the rule.
+        more: p-value of at least so many today: if the worst past lot were the rule, or beta-binomial; the larger one.
         fewer: p-value of at most so many today, likewise.
     """
 
@@ -149,10 +183,11 @@ class Shares:
 
 
 def shares(k_now: npt.ArrayLike, n_now: npt.ArrayLike, k_past: npt.ArrayLike, n_past: npt.ArrayLike) -> Shares:
-    """Compare counts with the past: exact binomial tails at the worst rate a good lot has had.
+    """Compare counts with the past: exact binomial tails at the worst rate a good lot has had, or beta-binomial ones where they are larger.
 
     The rate is not the pooled one but the largest (for "more") or smallest (for "fewer") of any past lot: variation
-    between lots is part of what is normal, and an exact tail at the worst good rate beat every z-score in our measurements.
+    between lots is part of what is normal, and an exact tail at the worst good rate beat every z-score in our measurements. Where the shares
+    of good lots scatter widely, the next may be far beyond the worst: there the beta-binomial law fitted to them gives the larger p-value.
 
     Args:
         k_now, n_now: hits and rows today, shape (statistics,).
@@ -172,7 +207,13 @@ def shares(k_now: npt.ArrayLike, n_now: npt.ArrayLike, k_past: npt.ArrayLike, n_
     low = np.minimum(own.min(axis=0, initial=1.0), pooled)
     high, low = np.minimum(high + STRETCH * (high - pooled), 1.0), np.maximum(low - STRETCH * (pooled - low), 0.0)
     now = np.where(n > 0, k / np.maximum(n, 1), 0.0)
-    return Shares(now, np.where(rows > 0, hits / np.maximum(rows, 1), 0.0), low, high, at_least(k, n, high), at_most(k, n, low))
+    more, fewer = at_least(k, n, high), at_most(k, n, low)
+    doubtful = np.minimum(more, fewer) < DOUBTFUL
+    if doubtful.any():
+        k, n = np.broadcast_arrays(k, n)
+        above, below = over_dispersed(k[doubtful], n[doubtful], ks[:, doubtful], ns[:, doubtful])
+        more[doubtful], fewer[doubtful] = np.maximum(more[doubtful], above), np.maximum(fewer[doubtful], below)
+    return Shares(now, np.where(rows > 0, hits / np.maximum(rows, 1), 0.0), low, high, more, fewer)
 
 
 @dataclass(frozen=True)

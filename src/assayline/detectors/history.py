@@ -1,7 +1,7 @@
 """The history layer: today against the released lots before it.
 
 One file `history_*.py` per kind of badness, each with one class that looks at a `Comparison` and gives suspicions. This module runs them
-all on one comparison, keeps what survives the number of questions asked, and tells causes from symptoms.
+all on one comparison, keeps what survives the number of questions asked and a replay on past lots, and tells causes from symptoms.
 """
 
 from __future__ import annotations
@@ -10,25 +10,13 @@ import functools
 import importlib
 import pkgutil
 from collections.abc import Iterable
-from typing import Protocol
 
 from assayline.core import Finding, Past, Profile
 
 from .causes import causes
 from .comparison import Comparison
+from .replay import Judge, replayed
 from .suspicion import Suspicion, believed
-
-
-class Judge(Protocol):
-    """Looks for one kind of change against the past.
-
-    Attributes:
-        finds: the finding codes it can give.
-    """
-
-    finds: tuple[str, ...]
-
-    def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]: ...
 
 
 @functools.cache
@@ -76,14 +64,32 @@ def verdicts(comparison: Comparison) -> list[Finding]:
     Args:
         comparison: today beside its past.
     """
-    suspicions: list[Suspicion] = []
+    said: list[tuple[Judge, list[Suspicion]]] = []
     broken: list[Finding] = []
     for judge in judges():
         try:
-            suspicions += judge(comparison)
+            said.append((judge, list(judge(comparison))))
         except Exception as error:  # noqa: BLE001 - a crash of one judge is a finding about it; the others still speak
             broken.append(_crash(judge, error))
-    return causes(believed(suspicions, len(comparison.columns))) + broken
+    columns = len(comparison.columns)
+    asked: set[int] = set()
+    while True:  # ends: each round asks about findings that were not asked about before
+        found = causes(believed([one for _, suspicions in said for one in suspicions], columns))
+        doubtful = {id(one) for one in found} - asked
+        if not doubtful:
+            return found + broken
+        asked |= doubtful
+        said = [(judge, _after_replay(judge, suspicions, doubtful, comparison)) for judge, suspicions in said]
+
+
+def _after_replay(judge: Judge, suspicions: list[Suspicion], doubtful: set[int], comparison: Comparison) -> list[Suspicion]:
+    """The suspicions with the p-values of the doubtful ones as they are after the judge's replay on past lots."""
+    places = [place for place, one in enumerate(suspicions) if id(one.finding) in doubtful]
+    if not places:
+        return suspicions
+    p = replayed(judge, [suspicions[place] for place in places], comparison)
+    weaker = {places[number]: Suspicion(suspicions[places[number]].finding, value) for number, value in p.items()}
+    return [weaker.get(place, one) for place, one in enumerate(suspicions)]
 
 
 def _crash(judge: Judge, error: Exception) -> Finding:

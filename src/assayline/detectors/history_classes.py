@@ -19,6 +19,7 @@ ALWAYS = 0.95  # share of the past lots a source must have been in
 LEAST_LOTS = 8  # fewer lots do not show that something always comes
 LEAST_SHARE = 0.02  # effect floors: two percentage points ...
 LEAST_RATIO = 1.5  # ... and half as much again, or a third less
+SAME_ROWS = 0.9  # share of the rows of one source that another one names too
 LEAST_USUAL_ROWS = 3.0  # rows a source usually brings; one that brings fewer may stay away by chance
 
 
@@ -36,6 +37,7 @@ class Classes:
     def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
         if comparison.thin or comparison.lots < LEAST_LOTS:
             return
+        said: list[np.ndarray] = []  # past rows of the sources that are missing today: another column may name the same ones
         for view in comparison.groups:
             if view.tally is None or view.now_missing.all():
                 continue
@@ -45,7 +47,10 @@ class Classes:
             if n == 0 or today[~known].sum() > 0.2 * n or ((today > 0).sum() < 2 and known.sum() > 2):
                 continue
             gone = list(_absent(comparison, view, before, today))
-            yield from gone
+            absent = np.isin(view.codes[1], np.flatnonzero(known & (today == 0))) if gone else np.zeros(0, dtype=np.bool_)
+            if gone and not any((absent & one).sum() > SAME_ROWS * absent.sum() for one in said):
+                said.append(absent)
+                yield from gone
             if not gone and known.sum() <= FEW_CLASSES:
                 yield from _shares(comparison, view, before, today)
 
@@ -103,7 +108,8 @@ def _shares(comparison: Comparison, view: View, before: np.ndarray, today: np.nd
     logit = np.log(own / (1 - own))
     now = (today + 0.5) / (n + 1)
     noise = 1 / np.maximum(sizes[:, None] * own * (1 - own), 0.5)
-    level = levels(logit, np.log(now / (1 - now)), noise, 1 / np.maximum(n * now * (1 - now), 0.5))
+    expected = np.clip(found.usual, 0.5 / (n + 1), 1 - 0.5 / (n + 1))  # the sampling error if nothing has changed: a share near zero would excuse itself
+    level = levels(logit, np.log(now / (1 - now)), noise, 1 / np.maximum(n * expected * (1 - expected), 0.5))
     tail = spread_tails(today, n, before, sizes)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.maximum(found.now / np.maximum(found.usual, 1e-9), found.usual / np.maximum(found.now, 1e-9))

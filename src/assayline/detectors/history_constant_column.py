@@ -9,7 +9,7 @@ import numpy as np
 from assayline.core import Finding
 
 from .comparison import Comparison
-from .history_classes import kept_size
+from .history_classes import LEAST_LOTS
 from .suspicion import Suspicion
 from .wording import lots, percent, short
 
@@ -20,12 +20,12 @@ class TurnedConstant:
     """Finds columns in which every filled cell is the same although no good lot was like that.
 
     Reads:    `sample`.
-    Finds:    "constant_column"; for a column of two classes "label_imbalance", or "missing_source" if the lot is shorter by the other one.
+    Finds:    "constant_column".
     Silent:   where one value is so frequent that a lot of this size would be constant by chance.
     Source:   P(all equal) = (largest share one value had in any good lot) to the power of the rows.
     """
 
-    finds = ("constant_column", "label_imbalance", "missing_source")
+    finds = ("constant_column",)
 
     def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
         if comparison.thin:
@@ -35,6 +35,8 @@ class TurnedConstant:
                 continue
             now, past, values = view.codes
             filled = now[now >= 0]
+            if view.is_group and comparison.lots >= LEAST_LOTS and len(np.unique(past[past >= 0])) == 2:
+                continue  # of two classes one is lost: `Classes` says which, and whether rows are missing
             if len(filled) < LEAST_ROWS or (filled != filled[0]).any():
                 continue
             shares = []
@@ -50,12 +52,8 @@ class TurnedConstant:
             if worst > 0.995:
                 continue
             value = values[int(filled[0])]
-            known = len(np.unique(past[past >= 0]))
-            lost = float((past[past >= 0] != filled[0]).mean())
-            two = "label_imbalance" if kept_size(comparison, lost) else "missing_source"
-            # Of two classes one is lost; a column of many values has stopped being measured.
             yield Suspicion(Finding(
-                two if known == 2 else "constant_column", (view.name,),
+                "constant_column", (view.name,),
                 f"Every filled cell of {view.name} is {short(value)}; in {lots(comparison.lots)} no value had more than {percent(worst)}.",
                 severity=0.7, layer="history", rows=len(filled), evidence={"rows": len(filled), "usual_top_share": round(worst, 4), "value": value},
                 suggestion="ask whether the source still measures it", picture={"kind": "share", "value": 1.0, "usual": worst},

@@ -23,6 +23,7 @@ LEAST_SHIFT = 0.15  # effect floor on the compressed scale: about 0.15 standard 
 LEAST_SEGMENT_SHIFT = 0.35
 MOVED_TOO, MOST_MOVED = 0.01, 0.3  # p-value at which another segment has moved too, and the share of segments that may
 LEAST_SPREAD = np.log(1.15)  # effect floor: 15 % more spread
+BEYOND = 1.25  # times the largest distance of a good lot (docs/statistics.md)
 RECENT = 3  # lots that are still like today where a column wanders
 REST_IS_WELL = 0.02  # p-value above which the rest of the lot, without the segment, counts as normal
 PULL = 0.02  # only suspicious statistics are explained: the explanation costs more than the test
@@ -39,6 +40,10 @@ CONVERSIONS: tuple[tuple[str, float, float], ...] = (
     ("hours to seconds", 3600.0, 0.0), ("seconds to hours", 1 / 3600, 0.0), ("times 1024", 1024.0, 0.0), ("divided by 1024", 1 / 1024, 0.0),
     ("ounces to grams", 28.349523, 0.0), ("grams to ounces", 1 / 28.349523, 0.0), ("bar to psi", 14.50377, 0.0), ("psi to bar", 1 / 14.50377, 0.0),
 )  # fmt: skip
+
+
+# An offset alone is any shift; it is a conversion only where the column can hold temperatures: -100 to 200 in the unit it had, from deep frost to an oven.
+TEMPERATURES = {"°C to K": (-100.0, 200.0), "K to °C": (173.15, 473.15), "°C to °F": (-100.0, 200.0), "°F to °C": (-148.0, 392.0)}
 
 
 class Distribution:
@@ -138,7 +143,7 @@ def _column(comparison: Comparison, view: View, scale: Scale) -> Iterable[Suspic
     p_spread = float(whole.spread.p[0]) if whole.log_spread >= LEAST_SPREAD and not _lumpy(view) else 1.0
     gaps, gap = _gaps(view)
     p_shape = 1.0
-    if size >= LEAST_NUMBERS and len(gaps) >= LEAST_LOTS and gap > 1.25 * gaps.max() and gap > 0.1:
+    if size >= LEAST_NUMBERS and len(gaps) >= LEAST_LOTS and gap > BEYOND * gaps.max() and gap > 0.1:
         p_shape = float(levels(np.log(gaps)[:, None], [np.log(gap)]).p[0])
     if _lumpy(view):
         share = _beside_the_mode(view)
@@ -154,20 +159,20 @@ def _column(comparison: Comparison, view: View, scale: Scale) -> Iterable[Suspic
         yield Suspicion(_explained(comparison, view, whole, p_level, p_spread, p_shape, gap, gaps), p)
 
 
-def _lumpy(view: View) -> bool:
-    """Whether one value fills so much of the column that its spread only counts the others."""
-    values = view.past[np.isfinite(view.past)]
-    _, counts = np.unique(values, return_counts=True)
-    return bool(counts.max(initial=0) > 0.6 * len(values))
+def _lumpy(view: View, among: np.ndarray | None = None) -> bool:
+    """Whether one value fills so much of the column (or of some rows of the past) that its spread only counts the others."""
+    kept = np.isfinite(view.past) if among is None else np.isfinite(view.past) & among
+    _, counts = np.unique(view.past[kept], return_counts=True)
+    return bool(counts.max(initial=0) > 0.6 * kept.sum())
 
 
-def _beside_the_mode(view: View) -> float:
-    """P-value of the share of numbers that are not the most frequent one."""
-    values, counts = np.unique(view.past[np.isfinite(view.past)], return_counts=True)
+def _beside_the_mode(view: View, now_here: np.ndarray | None = None, past_here: np.ndarray | None = None) -> float:
+    """P-value of the share of numbers that are not the most frequent one, in the whole column or in some rows of it."""
+    known = np.isfinite(view.past) if past_here is None else np.isfinite(view.past) & past_here
+    values, counts = np.unique(view.past[known], return_counts=True)
     mode = values[int(np.argmax(counts))]
-    other = np.isfinite(view.past) & (view.past != mode)
-    now = view.now[np.isfinite(view.now)]
-    found = shares([(now != mode).sum()], [len(now)], view.per_lot(other)[:, None], view.number_sizes[:, None])
+    now = view.now[np.isfinite(view.now) if now_here is None else np.isfinite(view.now) & now_here]
+    found = shares([(now != mode).sum()], [len(now)], view.per_lot(known & (view.past != mode))[:, None], view.per_lot(known)[:, None])
     return float(min(found.more[0], found.fewer[0]))
 
 
@@ -249,12 +254,16 @@ def _worst_segment(comparison: Comparison, view: View, scale: Scale) -> Segment 
         p = np.maximum(relative.p, np.where(plain.p < 0.2, relative.p, 1.0))
         shift = mean_now[codes] - plain.predicted
         p = np.where((np.abs(shift) >= LEAST_SEGMENT_SHIFT) & (np.abs((mean_now - rest_now)[codes] - relative.predicted) >= LEAST_SEGMENT_SHIFT), p, 1.0)
-        if (p < MOVED_TOO).sum() > max(1, MOST_MOVED * len(codes)):
+        if ((p < MOVED_TOO) & (plain.p < MOVED_TOO)).sum() > max(1, MOST_MOVED * len(codes)):
             continue  # all segments moved: the column is out of step with them, or has moved as a whole
         top = int(np.argmin(p))
         if best is None or p[top] < best.p:
             best = Segment(group, int(codes[top]), float(p[top]), float(shift[top]), plain)
-    return None if best is None else best._replace(p=min(1.0, best.p * tests))
+    if best is None:
+        return None
+    now_here, past_here = best.group.codes[0] == best.code, best.group.codes[1] == best.code
+    share = _beside_the_mode(view, now_here, past_here) if _lumpy(view, past_here) else 0.0
+    return best._replace(p=min(1.0, max(best.p, share) * tests))
 
 
 def _rest_is_well(view: View, scale: Scale, segment: Segment) -> bool:
@@ -269,6 +278,8 @@ def _unit(now: Floats, past: Floats, limit: float) -> tuple[str, float, float, f
     moved = largest_gap(now - np.median(now) + np.median(past), past)
     best: tuple[str, float, float, float] | None = None
     for name, factor, offset in CONVERSIONS:
+        if name in TEMPERATURES and not TEMPERATURES[name][0] <= float(np.median(past)) <= TEMPERATURES[name][1]:
+            continue
         left = largest_gap((now - offset) / factor, past)
         if best is None or left < best[3]:
             best = (name, factor, offset, left)
@@ -313,7 +324,8 @@ def _explained(comparison: Comparison, view: View, whole: Moved, p_level: float,
     picture = _compare(past, now)
     limit = float(gaps.max()) * np.sqrt(1 / len(now) + 1 / len(past)) if len(gaps) else 0.2
     recent = view.past[(view.lot >= view.lots - RECENT) & np.isfinite(view.past)]
-    unit = _unit(now, past, max(limit, 0.05)) or (_unit(now, recent, max(limit, 0.05))
+    near = max(BEYOND * limit, 1.63 / np.sqrt(len(now)))  # what good lots have, or the gap that chance exceeds once in a hundred (Kolmogorov)
+    unit = _unit(now, past, near) or (_unit(now, recent, near)
         if len(recent) >= 20 else None)  # of a wandering column only the last lots are like today
     if unit is not None:
         return Finding(
@@ -380,7 +392,7 @@ def _part(view: View, now: Floats, past: Floats, limit: float) -> tuple[str, flo
         if not usual or min(usual) < 0.3 * outside:
             continue
         left = largest_gap(now, inside)
-        if left <= max(limit, 1.4 / np.sqrt(len(now)), _inside_gap(view, inside, len(now))) and left < 0.6 * largest_gap(now, past):
+        if left <= max(limit, 1.4 / np.sqrt(len(now)), BEYOND * _inside_gap(view, inside, len(now))) and left < 0.6 * largest_gap(now, past):
             return words, outside
     return None
 

@@ -112,9 +112,7 @@ def _said(
     comparison: Comparison, view: View, found: Foreign, reason: str, cells: int, filled: int, rate: Shares, odd: Shares, known: int
 ) -> Iterable[Suspicion]:
     share, high = float(rate.now[0]), float(rate.high[0])
-    least = 1 if reason in ("test_records", "mojibake") else LEAST_CELLS
-    if reason == "new":
-        least = max(least, LEAST_NEW if rate.usual[0] or known < CLOSED_ROWS else LEAST_NEW_OF_CLOSED)
+    least = {"test_records": 1, "mojibake": 1, "new": LEAST_NEW if rate.usual[0] or known < CLOSED_ROWS else LEAST_NEW_OF_CLOSED}.get(reason, LEAST_CELLS)
     if cells < least or share <= high:
         return
     past_cells = float(rate.usual[0])

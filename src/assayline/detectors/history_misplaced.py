@@ -15,7 +15,7 @@ from .comparison import Comparison, Floats, Ints, View
 from .expectation import at_least, levels, shares
 from .familiarity import Familiarity
 from .mixture import against_lots, counted, cuts, quantile_bins, transposed
-from .resemblance import largest_gap
+from .resemblance import largest_gap, usual_gap
 from .suspicion import Suspicion
 from .wording import between, lots, percent
 
@@ -35,6 +35,7 @@ MOST_DRIFT = 0.3  # share of a good lot its forerunners had not prepared for: th
 MOST_COLUMNS = 60
 LEAST_COLUMNS = 4
 TABLE_BINS = 12  # of the pairs of two columns of numbers: 144 cells for a few hundred rows
+WHOLE = 0.9  # share of the rows from which the whole lot is changed round
 MOST_WORDS = 60  # of two columns of words: beyond it most pairs are never seen
 LEAST_NATS = 6.0  # evidence below which nothing is said, whatever the past: 400 to 1
 
@@ -49,6 +50,7 @@ class Misplaced:
     """
 
     finds = ("column_swap", "shifted_columns")
+    beside = "none"
 
     def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
         views = comparison.views()
@@ -79,7 +81,7 @@ class Misplaced:
         pairs = [(i, j) for i, j in near if steady[i] and steady[j] and views[i].kind == views[j].kind]
         best: Suspicion | None = None
         for i, j in pairs:
-            plain = _changed_round(comparison, views[i], views[j], len(pairs))
+            plain = _changed_round(comparison, (views[i], views[j]), (own_now[i], own_now[j]), (own_past[i], own_past[j]), len(pairs))
             if plain is not None:
                 best = plain if best is None or _stronger(plain, best) else best
                 continue
@@ -124,22 +126,33 @@ def _stronger(one: Suspicion, other: Suspicion) -> bool:
     return (-one.p, float(one.finding.evidence["mean_gain_nats"])) > (-other.p, float(other.finding.evidence["mean_gain_nats"]))
 
 
-def _changed_round(comparison: Comparison, first: View, second: View, tests: int) -> Suspicion | None:
-    """Whether a part of the rows fits the pairs of values of the past better when transposed; None also where the two have no values in common."""
+def _changed_round(
+    comparison: Comparison, pair: tuple[View, View], own_now: tuple[Floats, Floats], own_past: tuple[Floats, Floats], tests: int
+) -> Suspicion | None:
+    """Whether a part of the rows fits the pairs of values of the past better when transposed; None also where the two have no values in common.
+
+    One wrong cell may make a pair fit better transposed. So both cells must be unusual where they stand, unless the whole lot is changed round.
+    """
+    first, second = pair
     bins = _common_bins(first, second)
     if bins is None:
         return None
     a, b, past_a, past_b, count, could_now, could_past = bins
     before = counted(past_a, past_b, count, first.lot, first.lots)
     today = counted(np.where(could_now, a, -1), b, count)[0]
-    found = against_lots(today, before, transposed, counted(np.where(could_past, past_a, -1), past_b, count, first.lot, first.lots))
-    cells = round(found.part * float(today.sum()))
+    asked = counted(np.where(could_past, past_a, -1), past_b, count, first.lot, first.lots)
+    never = float(((a >= 0) & (b >= 0)).sum() - today.sum()), (before - asked).sum(axis=(1, 2))
+    found = against_lots(today, before, transposed, asked, never)
+    cells = round(found.part * (never[0] + float(today.sum())))
     if found.nats <= LEAST_NATS or cells < 2:
         return None
     gain = transposed(before.sum(axis=0))
     odd = could_now & (a >= 0) & (b >= 0)
     odd &= gain[np.maximum(a, 0), np.maximum(b, 0)] > 0
-    if not _back_in_their_past(first, second, np.ones(len(a), dtype=np.bool_) if found.part > 0.9 else odd):
+    unusual = all(_unusual(view, now, past)[odd].mean() > 0.5 for view, now, past in zip(pair, own_now, own_past, strict=True)) if odd.any() else False
+    if found.part <= WHOLE and not unusual:
+        return None
+    if not _back_in_their_past(first, second, np.ones(len(a), dtype=np.bool_) if found.part > WHOLE else odd):
         return None
     rows = max(1, len(a))
     usual = float((before.sum(axis=0) * (gain > 0)).sum() / max(1.0, before.sum()))
@@ -155,15 +168,20 @@ def _changed_round(comparison: Comparison, first: View, second: View, tests: int
     ), min(1.0, found.p * tests))  # fmt: skip
 
 
+def _unusual(view: View, now: Floats, past: Floats) -> Mask:
+    """Which of today's cells are no everyday cells of their column."""
+    result: Mask = now < np.quantile(past, UNUSUAL)
+    return result | (~_could_stand(view.now, view) if view.kind == "number" else np.zeros(len(now), dtype=np.bool_))
+
+
 def _back_in_their_past(first: View, second: View, rows: Mask) -> bool:
-    """Whether both columns look like good lots once these rows are changed back: a shift of one of them does not."""
+    """Whether both columns look like good lots once these rows are changed back, and no less than before: a shift of one of them does not."""
     for view, other in ((first, second), (second, first)):
         if view.kind == "number":
             today, past = np.where(rows, other.now, view.now), view.past[np.isfinite(view.past)]
             today = today[np.isfinite(today)]
-            own = [view.past[(view.lot == lot) & np.isfinite(view.past)] for lot in range(view.lots)]
-            usual = max((largest_gap(one, past) for one in own if len(one) >= 5), default=1.0)
-            if largest_gap(today, past) > usual + 0.5 / np.sqrt(max(1, len(today))):
+            gap, chance = largest_gap(today, past), 0.5 / np.sqrt(max(1, len(today)))
+            if gap > usual_gap(view) + chance or gap > largest_gap(view.now[np.isfinite(view.now)], past) + chance:
                 return False
     return True
 
@@ -184,7 +202,7 @@ class _Bins(NamedTuple):
 
     Args:
         now_a, now_b, past_a, past_b: bin of each cell; -1 for none.
-        count: number of bins.
+        bins: number of bins.
         could_now, could_past: rows whose two values could each have stood in the other column.
     """
 
@@ -199,8 +217,7 @@ class _Bins(NamedTuple):
 
 def _common_bins(first: View, second: View) -> _Bins | None:
     if first.kind == second.kind == "number":
-        edges = cuts(np.concatenate((_thinned(first.past), _thinned(second.past))), TABLE_BINS)
-        edges = np.unique(np.concatenate((edges, cuts(first.past, TABLE_BINS // 2), cuts(second.past, TABLE_BINS // 2))))
+        edges = np.unique(np.concatenate([_edges(first.past), _edges(second.past)]))
         parts = [quantile_bins(values, edges) for values in (first.now, second.now, first.past, second.past)]
         could = [_could_stand(a, second) & _could_stand(b, first) for a, b in ((first.now, second.now), (first.past, second.past))]
         return _Bins(parts[0], parts[1], parts[2], parts[3], len(edges) + 1, could[0], could[1])
@@ -226,8 +243,14 @@ def _could_stand(values: Floats, column: View) -> Mask:
     return result
 
 
-def _thinned(values: Floats) -> Floats:
-    return values[:: max(1, len(values) // ROWS)]
+def _edges(values: Floats) -> Floats:
+    """Edges that part the most frequent value from the others, and the others into equal shares."""
+    known, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    if not len(known):
+        return np.zeros(0)
+    mode = float(known[int(np.argmax(counts))])
+    others = np.repeat(known, counts)[np.repeat(known, counts) != mode] if counts.max() > len(values) / TABLE_BINS else np.repeat(known, counts)
+    return np.concatenate((cuts(others, TABLE_BINS // 2 + 1), [mode, np.nextafter(mode, np.inf)]))
 
 
 def _swapped(comparison: Comparison, first: str, second: str, now: Floats, past: Floats, lot: np.ndarray, tests: int) -> Suspicion | None:

@@ -11,6 +11,7 @@ from assayline.core import Finding
 from .comparison import Comparison, Floats, View
 from .expectation import levels
 from .history_distribution import Scale
+from .in_step_again import Undone, undone
 from .ranked_rows import cells_of_today
 from .suspicion import Suspicion
 from .wording import lots, number, percent
@@ -31,12 +32,14 @@ class OutOfStep:
 
     Reads:    `sample`.
     Finds:    "shuffled_column", from 14 lots on in the layer "multivariate"; evidence `unexplained_ratio`, `p_value`, `columns_ranked`; the rows
-              the others explain least are its examples.
+              the others explain least are its examples. "unit_change", "global_shift" or "segment_shift"
+              where undoing that brings the column back in step.
     Silent:   while the column itself has moved (then its level is the finding), and where nothing predicts it.
     Source:   ridge regression of every column on all others, fitted to the past; today's unexplained part against that of the past lots, docs/statistics.md.
     """
 
-    finds = ("shuffled_column",)
+    finds = ("shuffled_column", "unit_change", "global_shift", "segment_shift")
+    beside = "all"
 
     def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
         if comparison.thin or comparison.lots < LEAST_LOTS or len(comparison.now_frame) < LEAST_ROWS:
@@ -59,6 +62,10 @@ class OutOfStep:
         name = table.names[culprit]
         tests = sum(1 for one in scores if one[2] > LEAST_EXPLAINED)
         others = table.partners(culprit)
+        change = table.undone(comparison, culprit)
+        if change is not None:
+            yield Suspicion(_changed(comparison, name, others, change, float(np.exp(growth))), min(1.0, p * tests))
+            return
         yield Suspicion(Finding(
             "shuffled_column", (name,),
             f"{name} no longer goes with {', '.join(others)}: the part they do not explain is {number(float(np.exp(growth)))} times that of {lots(comparison.lots)} "
@@ -68,6 +75,21 @@ class OutOfStep:
                       "p_value": float(f"{min(1.0, p * tests):.3g}"), "columns_ranked": ", ".join(f"{table.names[i]} {scores[i][3]:.2g}" for i in ranked)},
             suggestion="look whether the column was sorted or joined on its own", examples=cells_of_today(comparison, name, table.worst_rows(culprit)),
         ), min(1.0, p * tests))  # fmt: skip
+
+
+def _changed(comparison: Comparison, name: str, others: list[str], change: Undone, growth: float) -> Finding:
+    where = f" where {change.where}" if change.where else ""
+    if change.code == "unit_change":
+        what, todo = f"looks converted ({change.name})", f"undo {change.name}"
+    else:
+        what, todo = f"has moved by {number(change.offset)}", "ask what changed, or accept it as the new normal"
+    return Finding(
+        change.code, (name,), f"{name}{where} {what}: what {', '.join(others)} do not explain of it is {number(growth)} times that of {lots(comparison.lots)}, and "
+        f"{number(change.left)} times once that is undone.",
+        severity={"unit_change": 0.65, "global_shift": 0.45, "segment_shift": 0.45}[change.code], layer="history", where=change.where, rows=change.rows,
+        evidence={"factor": change.factor, "offset": change.offset, "unexplained_ratio": round(growth, 3), "left_ratio": round(change.left, 3), "rows": change.rows},
+        suggestion=todo,
+    )  # fmt: skip
 
 
 class _Table:
@@ -152,6 +174,19 @@ class _Table:
             expected = (len(usual) - np.searchsorted(usual, today[row])) / len(usual) * len(today)  # rows so far off in a usual lot of this size
             found.append((row, float(np.clip(1 - expected / rank, 0.05, 0.95))))
         return found
+
+    def undone(self, comparison: Comparison, target: int) -> Undone | None:
+        """The conversion or shift of one column of numbers that brings it back in step, or None."""
+        block, view = self.blocks[target], comparison.view(self.names[target])
+        if view is None or not view.is_measure or block.stop - block.start != 1:
+            return None
+        scale = Scale.of(view)
+        if scale is None:
+            return None
+        use, weights = self._weights(target, ())
+        fitted = (self.now[:, use] @ weights)[:, 0]
+        usual = float(np.abs(self.past[:, block] - self.past[:, use] @ weights).mean())
+        return undone(comparison, view, fitted, float(np.nanstd(scale.past)) or 1.0, float(self.mean[block.start]), usual)
 
     def partners(self, target: int) -> list[str]:
         """The columns that went with it most."""

@@ -13,7 +13,7 @@ from .comparison import Comparison, View
 from .expectation import at_least
 from .history_distribution import CONVERSIONS
 from .locating_numbers import NumbersAre
-from .resemblance import largest_gap
+from .resemblance import largest_gap, usual_gap
 from .suspicion import Suspicion
 from .wording import lots, number
 
@@ -31,7 +31,7 @@ class Range:
 
     Reads:    `moments` (exact lowest and highest), `sample`.
     Finds:    "outliers"; "unit_change" where a conversion of temperatures brings the values back among the others, "noise_increase" where they spill over both ends.
-    Silent:   when a large part of the column lies outside.
+    Silent:   when a large part of the column lies outside, and about values that follow on the rest of the lot without a gap.
     Source:   leave-one-out replay of the range; docs/statistics.md.
     """
 
@@ -58,7 +58,8 @@ def _outside(comparison: Comparison, view: View) -> Iterable[Suspicion]:
     low, high = float(lows.min()), float(highs.max())
     width = max(high - low, 1e-12 * max(abs(low), abs(high), 1.0))
     above, below = _steps(highs, low), _steps(-lows, -high)
-    top, bottom = high + width * max(LEAST_STEP, WORST_STEP * above), low - width * max(LEAST_STEP, WORST_STEP * below)
+    top = _edge(now, high + width * max(LEAST_STEP, WORST_STEP * above), LEAST_STEP * width)
+    bottom = -_edge(-now, -low + width * max(LEAST_STEP, WORST_STEP * below), LEAST_STEP * width)
     outside = (now > top) | (now < bottom)
     cells = int(outside.sum())
     if not cells or cells > MOST_CELLS * len(now):
@@ -138,8 +139,7 @@ def _conversion(odd: np.ndarray, rest: np.ndarray, low: float, high: float) -> t
 def _rest_as_usual(view: View, rest: np.ndarray) -> bool:
     """Whether the values that lie inside look like those of some lot: a part that is converted leaves the rest alone."""
     past = view.past[np.isfinite(view.past)]
-    usual = max((largest_gap(view.past[(view.lot == lot) & np.isfinite(view.past)], past) for lot in range(view.lots) if view.number_sizes[lot] >= 5), default=1.0)
-    return bool(largest_gap(rest, past) <= usual + 1 / np.sqrt(len(rest)))
+    return bool(largest_gap(rest, past) <= usual_gap(view) + 1 / np.sqrt(len(rest)))
 
 
 def _converted_back(text: str | None, factor: float, offset: float) -> str | None:
@@ -148,6 +148,17 @@ def _converted_back(text: str | None, factor: float, offset: float) -> str | Non
         return f"{(float(text or '') - offset) / factor:.{places}f}"
     except ValueError:
         return None
+
+
+def _edge(values: np.ndarray, limit: float, gap: float) -> float:
+    """The limit, or the value beyond it up to which today's numbers follow each other without such a gap: a bulk that moved has no outliers at its end."""
+    beyond = np.sort(values[values > limit])
+    within = values[values <= limit].max(initial=-np.inf)
+    for value in beyond:
+        if value - within >= gap:
+            break
+        within = limit = float(value)
+    return limit
 
 
 def _steps(highs: np.ndarray, low: float) -> float:

@@ -13,7 +13,7 @@ from assayline.core import Cell, Finding
 from assayline.measures import Block, shown
 
 from .comparison import Comparison, Floats, Ints, View
-from .expectation import levels
+from .expectation import both_tails, levels
 from .ranked_rows import cells_of_today
 from .suspicion import Suspicion
 from .wording import lots, number
@@ -30,6 +30,8 @@ RAKING = 12  # rounds; tables of six by six have met both margins to 1 % by then
 PRIOR = 0.5  # rows a cell of the past is given, spread as if the columns had nothing to do with each other
 RATIO = 1.5  # odds by which a combination must be more frequent than it should to be called out of place
 SHOWN = 5
+NORMAL = 1e6  # degrees of freedom: the normal law
+WIDER = 2.0  # times the deviation of a mean of independent distances: those of one column to related columns are not
 ALONE = 0.5  # share of a column's excess that one partner must have for both to be named
 
 
@@ -45,6 +47,7 @@ class Relations:
     """
 
     finds = ("shuffled_column",)
+    beside = "none"  # good lots are its null already
 
     def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
         if comparison.thin or comparison.lots < LEAST_LOTS:
@@ -141,6 +144,7 @@ class Distances:
         past: of each judged past lot, on the scale of Wilson and Hilferty, shape (lots, pairs).
         now: of today, shape (pairs,).
         seen, expected: today's tables and those expected, shape (pairs, BINS, BINS).
+        freedom: degrees of freedom of today's tables, shape (pairs,).
         columns: how many columns there are.
     """
 
@@ -150,6 +154,7 @@ class Distances:
     now: Floats
     seen: Floats
     expected: Floats
+    freedom: Floats
     columns: int
 
     def judged(self) -> tuple[float, int | None, list[int]]:
@@ -157,8 +162,15 @@ class Distances:
         of_pairs = levels(self.past, self.now)
         mean_past, mean_now = self._by_column(self.past), self._by_column(self.now[None, :])[0]
         of_columns = levels(mean_past, mean_now)
-        pairs = _upper(of_pairs.p, self.now, of_pairs.predicted, self.past)
-        columns = _upper(of_columns.p, mean_now, of_columns.predicted, mean_past)
+        # What drawing rows at random does to such tables anyway: a flow whose lots are balanced by design stands nearer to
+        # its past than chance allows, and a lot that is only less balanced is no news.
+        variance = 2 / (9 * self.freedom)
+        drawn = both_tails(np.maximum(self.now - (1 - variance), 0.0) / np.sqrt(variance), np.full_like(self.now, NORMAL))
+        mean_variance = self._by_column(variance[None, :])[0]
+        wide = WIDER * np.sqrt(mean_variance / (self.columns - 1))
+        drawn_mean = both_tails(np.maximum(mean_now - (1 - mean_variance), 0.0) / wide, np.full_like(mean_now, NORMAL))
+        pairs = _upper(np.maximum(of_pairs.p, drawn), self.now, of_pairs.predicted, self.past)
+        columns = _upper(np.maximum(of_columns.p, drawn_mean), mean_now, of_columns.predicted, mean_past)
         # Bonferroni over all pairs and all columns, twice because both are tried.
         best_pair, best_column = float(pairs.min(initial=1.0)) * 2 * len(pairs), float(columns.min(initial=1.0)) * 2 * len(columns)
         p = min(best_pair, best_column)
@@ -202,11 +214,11 @@ def _distances(columns: Sequence[Cut], comparison: Comparison, usual: float) -> 
         today = today[np.linspace(0, len(today) - 1, round(usual)).astype(np.int64)]
     seen = _pairs(today.T @ today, first, second)
     before = np.cumsum(tables, axis=0)
-    past, _ = _far(tables[WARM_UP:], before[WARM_UP - 1 : -1])
-    now, expected = _far(seen[None], before[-1:])
+    past, _, _ = _far(tables[WARM_UP:], before[WARM_UP - 1 : -1])
+    now, expected, freedom = _far(seen[None], before[-1:])
     sizes = np.bincount(comparison.lot, minlength=comparison.lots)[WARM_UP:]
     past[sizes < LEAST_ROWS] = np.nan
-    return Distances(first, second, past, now[0], seen, expected[0], len(columns))
+    return Distances(first, second, past, now[0], seen, expected[0], freedom[0], len(columns))
 
 
 def _indicators(bins: Sequence[Ints]) -> npt.NDArray[np.float32]:
@@ -224,8 +236,8 @@ def _pairs(products: npt.NDArray[np.float32], first: Ints, second: Ints) -> Floa
     return blocks[first, second].astype(np.float64)
 
 
-def _far(seen: Floats, before: Floats) -> tuple[Floats, Floats]:
-    """The distance of tables from what earlier tables lead one to expect under today's margins, and what is expected.
+def _far(seen: Floats, before: Floats) -> tuple[Floats, Floats, Floats]:
+    """The distance of tables from what earlier tables lead one to expect under today's margins, what is expected, and the degrees of freedom.
 
     The earlier table is raked to the margins of today's, which takes away all that a change in a single column can do. What is left is
     Freeman and Tukey's statistic, chi-squared over its degrees of freedom, and its cube root, which is nearly normal.
@@ -241,7 +253,7 @@ def _far(seen: Floats, before: Floats) -> tuple[Floats, Floats]:
         expected = expected * (cols / np.maximum(expected.sum(axis=-2, keepdims=True), 1e-12))
     statistic = 4.0 * np.square(np.sqrt(seen) - np.sqrt(expected)).sum(axis=(-2, -1))
     freedom = np.maximum((rows > 0).sum(axis=(-2, -1)) - 1, 1) * np.maximum((cols > 0).sum(axis=(-2, -1)) - 1, 1)
-    return np.cbrt(statistic / freedom), expected
+    return np.cbrt(statistic / freedom), expected, freedom.astype(np.float64)
 
 
 def _finding(comparison: Comparison, columns: Sequence[Cut], found: Distances, culprit: int, partners: Sequence[int], p: float) -> Finding:

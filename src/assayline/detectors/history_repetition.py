@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import polars as pl
@@ -13,7 +13,7 @@ from assayline.measures import Rows
 from assayline.measures.block import Column
 
 from .comparison import Comparison, View
-from .expectation import shares
+from .expectation import beta_share, shares
 from .locating import Where
 from .suspicion import Suspicion
 from .wording import between, lots, percent
@@ -30,7 +30,8 @@ class Repetition:
     Reads:    `rows` (sketch with counts), `sample`.
     Finds:    "duplicated_rows"; "duplicate_key" for a column whose values never repeated before.
     Silent:   about repeated keys while whole rows repeat.
-    Source:   binomial tail at the worst past rate; a key that was unique in 300 rows of the past and is not today is a fact.
+    Source:   binomial tail at the worst past rate; negative binomial number of coincidences where rows never repeated; a key that was unique in 300
+              rows of the past and is not today is a fact.
     """
 
     finds = ("duplicated_rows", "duplicate_key")
@@ -45,7 +46,7 @@ class Repetition:
         found = shares([surplus], [today.n], past[:, None], sizes[:, None])
         if surplus and found.now[0] > found.high[0] + LEAST_SHARE * bool(past.sum()):
             never = past.sum() == 0 and sizes.sum() >= (ENOUGH_ROWS if surplus >= 2 else 10 * ENOUGH_ROWS)
-            p = 0.0 if never else float(found.more[0])
+            p = min(float(found.more[0]), by_coincidence(round(surplus), today.n, before)) if never else float(found.more[0])
             yield Suspicion(Finding(
                 "duplicated_rows", (), f"{percent(found.now[0])} of the rows repeat another row ({surplus:,.0f} of {today.n:,}) against "
                 f"{between(float((past / sizes).min()), float((past / sizes).max()))} in {lots(comparison.lots)}.",
@@ -70,6 +71,32 @@ class Repetition:
                 severity=0.6, layer="history", rows=again, evidence={"repeated_share": round(share, 4), "usual_repeated_share": 0.0},
                 suggestion="find out which of the rows is right", locate=Where(view.name, _repeated, 0.5),
             ), p)  # fmt: skip
+
+
+def by_coincidence(pairs: int, rows: int, before: Sequence[Rows]) -> float:
+    """P-value of so many equal pairs in a lot whose rows never repeated within a lot before.
+
+    Null hypothesis: two rows of this flow are equal with a constant probability, whatever the lots they stand in. Rows of short texts and
+    rounded numbers do meet; how often is seen best between the lots, where there are far more pairs than within. Where the lots of a
+    flow repeat each other only the pairs within count: the smaller of both p-values, times two.
+    """
+    exact = [one.whole.hashes for one in before if one.whole.exact]
+    sizes = np.array([len(hashes) for hashes in exact], dtype=np.float64)
+    if not len(sizes) or rows < 2:
+        return 1.0
+    now = rows * (rows - 1) / 2
+    within = float((sizes * (sizes - 1) / 2).sum())
+    lots = np.unique(np.concatenate(exact), return_counts=True)[1].astype(np.float64)
+    across, equal = float((sizes.sum() ** 2 - np.square(sizes).sum()) / 2), float((lots * (lots - 1) / 2).sum())
+    return min(1.0, 2 * min(_at_least_pairs(pairs, now, 0.0, within), _at_least_pairs(pairs, now, equal, across)))
+
+
+def _at_least_pairs(pairs: int, now: float, equal: float, among: float) -> float:
+    """P(X >= pairs), X negative binomial: Poisson with a rate known from so many equal pairs among so many (Jeffreys' prior)."""
+    if among <= 0:
+        return 1.0
+    tail = beta_share(np.array([now / (now + among)]), np.array([float(pairs)]), np.array([equal + 0.5]))
+    return float(tail[0])
 
 
 def _surplus(rows: Rows) -> float:

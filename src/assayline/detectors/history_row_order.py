@@ -17,8 +17,9 @@ from .suspicion import Suspicion
 from .wording import between, lots, percent
 
 LEAST_SHARE = 0.002  # effect floor: two records in a thousand
+FACT_ROWS = 300  # records of the past without one out of place, from which two today are a fact
 LEAST_ROWS = 2  # one record out of its place may be a slip of the clock
-ORDERED = 0.02  # share of steps back in time up to which a flow counts as ordered
+ORDERED = 0.02  # share of displaced records up to which a flow counts as ordered
 ANOTHER_ORDER = 0.4  # share of displaced records from which the lot simply comes in another order, which harms nobody: a note
 
 
@@ -37,10 +38,10 @@ class Displaced(NamedTuple):
 class RowOrder:
     """Finds records out of the order of time in flows that always kept it.
 
-    Reads:    `steps` (ordered; steps back in time), `sample` in the order of the rows.
-    Finds:    "out_of_order"; evidence `displaced_rows`, `displaced_share`, `usual_back_share`. A lot that comes in another order altogether is a note.
+    Reads:    `steps` (ordered; whether any goes back), `sample` in the order of the rows.
+    Finds:    "out_of_order"; evidence `displaced_rows`, `displaced_share`, `usual_displaced_share`. A lot that comes in another order altogether is a note.
     Silent:   in flows that never were in order, and about a single record.
-    Source:   binomial tail at the worst past rate of steps back; displaced records by the longest ordered subsequence (Fredman 1975).
+    Source:   displaced records are those outside the longest ordered subsequence (Fredman 1975); binomial tail at the worst past rate.
     """
 
     finds = ("out_of_order",)
@@ -56,32 +57,30 @@ class RowOrder:
 
 
 def _back(comparison: Comparison, view: View) -> Suspicion | None:
-    now = comparison.today.of(view.name, Steps)
-    before = [steps for profile in comparison.profiles if (steps := profile.of(view.name, Steps)) is not None and steps.n > 1]
-    if now is None or now.n < 3 or len(before) < 3:
+    steps = comparison.today.of(view.name, Steps)
+    if steps is None or steps.downs == 0 or view.lots < 3:
         return None
-    back, sizes = np.array([steps.downs for steps in before]), np.array([steps.n - 1 for steps in before])
-    found = shares([now.downs], [now.n - 1], back[:, None], sizes[:, None])
-    if found.usual[0] > ORDERED or float(found.now[0]) < float(found.high[0]) + LEAST_SHARE:
+    before = [displaced(view.past[view.lot == lot]) for lot in range(view.lots)]
+    away, back, sizes = displaced(view.now), np.array([one.rows for one in before]), np.array([one.of for one in before])
+    if away.rows < LEAST_ROWS or not sizes.sum():
         return None
-    away = displaced(view.now)
-    if away.rows < LEAST_ROWS or not away.of:
+    found = shares([away.rows], [away.of], back[:, None], sizes[:, None])
+    share = float(found.now[0])
+    if found.usual[0] > ORDERED or share < float(found.high[0]) + LEAST_SHARE:
         return None
-    share = away.rows / away.of
     another = share > ANOTHER_ORDER
-    steps_back = f"{now.downs:,} steps back in {now.n:,} records, against {between(float((back / sizes).min()), float((back / sizes).max()))} of the steps"
+    usual = between(0.0, float((back / np.maximum(sizes, 1)).max()))
     said = (
-        f"The records do not come in the order of {view.name} today ({steps_back} in {lots(comparison.lots)})."
-        if another else f"{percent(share)} of the records are out of the order of {view.name} ({steps_back} in {lots(comparison.lots)})."
+        f"The records do not come in the order of {view.name} today: {percent(share)} are out of it, against {usual} in {lots(comparison.lots)}."
+        if another else f"{percent(share)} of the records ({away.rows:,}) are out of the order of {view.name} against {usual} in {lots(comparison.lots)}."
     )
     return Suspicion(Finding(
         "out_of_order", (view.name,), said,
         severity=0.2 if another else 0.4, layer="history", rows=away.rows,
-        evidence={"displaced_rows": away.rows, "displaced_share": round(share, 4), "back_share": round(float(found.now[0]), 5),
-            "usual_back_share": round(float(found.usual[0]), 5)},
+        evidence={"displaced_rows": away.rows, "displaced_share": round(share, 4), "usual_displaced_share": round(float(found.usual[0]), 5)},
         suggestion="sort by time before anything that looks back, and ask what held these records up",
         picture={"kind": "share", "value": share, "usual": float(found.usual[0])},
-    ), 0.0 if found.usual[0] == 0 and sizes.sum() >= 300 and now.downs >= LEAST_ROWS else float(found.more[0]))  # fmt: skip
+    ), 0.0 if found.usual[0] == 0 and sizes.sum() >= FACT_ROWS else float(found.more[0]))  # fmt: skip
 
 
 def displaced(times: Floats) -> Displaced:

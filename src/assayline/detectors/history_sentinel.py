@@ -53,7 +53,9 @@ def _sentinels(comparison: Comparison, view: View) -> Iterable[Suspicion]:
         top = int(np.argmax(np.where(side, counts, 0)))
         value, cells = float(values[top]), int(counts[top])
         if cells >= LEAST_CELLS and cells >= MOST_OF_OUTSIDE * counts[side].sum() and cells < 0.9 * len(now) and _apart(value, past):
-            if view.is_group_code and value not in SENTINELS:
+            if value not in SENTINELS and low == high:
+                continue  # of a column that always held one number another number says nothing about missing ones
+            if view.is_group_code and value not in SENTINELS and value == int(value):
                 yield Suspicion(_new_code(comparison, view, value, cells, len(now)))
                 continue
             yield Suspicion(_finding(comparison, view, value, cells, len(now), 0.0, f"outside the range {number(low)} to {number(high)}"))
@@ -72,6 +74,8 @@ def _apart(value: float, past: np.ndarray) -> bool:
     low, high = float(past.min()), float(past.max())
     if value < 0 <= low and value in SENTINELS:
         return True
+    if high == low and value not in SENTINELS[:-1]:
+        return False  # a column of one number has no width to be far from: its next number is a new state
     margin = (0.3 if value in SENTINELS else 1.0) * (high - low)
     return value > high + margin or value < low - margin
 

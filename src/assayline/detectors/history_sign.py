@@ -11,14 +11,14 @@ from assayline.core import Finding
 from .comparison import Comparison
 from .expectation import shares
 from .locating_numbers import NumbersAre
-from .resemblance import largest_gap
+from .resemblance import largest_gap, usual_gap
 from .suspicion import Suspicion
 from .wording import between, lots, percent
 
 LEAST_SHARE = 0.005  # effect floor: half a percentage point
 LEAST_CELLS = 2
 SAME_SIZE = 1.5  # the Kolmogorov distance chance exceeds in 2 % of cases, times the root of the numbers
-RECENT = 3  # lots
+MOSTLY = 0.8  # share of a lot that is negative from which it may differ from the past as good lots do
 FACT_ROWS = 300  # numbers of the past without one negative, from which two today are a fact
 
 
@@ -52,9 +52,7 @@ class Sign:
             if not never and largest_gap(np.abs(now), np.abs(past)) > 0.5 * largest_gap(now, past):
                 continue  # the whole column moved; its sign is not the reason
             upright = np.abs(past[past != 0])
-            recent = view.past[(view.lot >= view.lots - RECENT) & np.isfinite(view.past)]
-            recent = np.abs(recent[recent != 0])  # of a column with a season only the last lots are like today
-            if min(largest_gap(-below, upright), largest_gap(-below, recent)) > SAME_SIZE / np.sqrt(len(below)) + 0.15:
+            if largest_gap(-below, upright) > max(SAME_SIZE / np.sqrt(len(below)) + 0.15, usual_gap(view, sizes=True) if len(below) > MOSTLY * len(now) else 0):
                 continue  # noise around zero, not a lost sign
             fact = never and len(past) >= FACT_ROWS and bool((np.abs(below) <= np.abs(past).max()).all())
             yield Suspicion(Finding(

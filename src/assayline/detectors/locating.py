@@ -84,6 +84,32 @@ class OneOf:
         return self.values.get(value or "", (0.5, None))[1]
 
 
+@dataclass(frozen=True)
+class RowsAre:
+    """Accuses the cells of one column in rows whose numbers are known.
+
+    Args:
+        column: the column.
+        rows: 0-based row numbers, rising.
+        confidence: of each accusation.
+    """
+
+    column: str
+    rows: tuple[int, ...]
+    confidence: float = 0.8
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def fresh(self) -> RowsAre:
+        return self
+
+    def __call__(self, block: Block, /) -> Sequence[Cell]:
+        rows = np.asarray(self.rows, dtype=np.int64) - block.start
+        return Accused(block.column(self.column).series, self.column, rows[(rows >= 0) & (rows < block.rows)], block.start, self.confidence)
+
+
 class Accused(Sequence[Cell]):
     """Cells that are only spelled out when somebody looks: a finding may touch ten million of them.
 

@@ -18,6 +18,7 @@ Gains = Callable[[Floats], Floats]
 
 # Shares of faulty rows that are tried: evenly spread in the logarithm, because a small share has to be met as closely as a large one.
 PARTS = np.array([0.005, 0.01, 0.02, 0.04, 0.07, 0.12, 0.2, 0.33, 0.5, 0.75, 0.98])
+IMPOSSIBLE = -30.0  # log-likelihood ratio of a row that the other explanation cannot give
 ALPHA = 0.5  # Jeffreys' prior for a cell of a table of counts
 BEYOND = 1.5  # times the largest evidence of a good lot: the next one may be a little worse than the worst so far
 
@@ -49,7 +50,7 @@ def mixture(gain: npt.ArrayLike, rows: npt.ArrayLike) -> tuple[float, float]:
         rows: how many rows there are of each kind.
 
     >>> nats, part = mixture([5.0, -5.0], [30, 70])
-    >>> bool(nats > 100), float(part)
+    >>> bool(nats > 80), float(part)
     (True, 0.33)
     """
     found = np.log1p(PARTS[:, None] * np.expm1(np.minimum(np.asarray(gain, float), 30.0))) @ np.asarray(rows, float)
@@ -80,7 +81,7 @@ def transposed(table: Floats) -> Floats:
     return result
 
 
-def against_lots(today: Floats, before: Floats, gains: Gains, asked: Floats | None = None) -> Mixture:
+def against_lots(today: Floats, before: Floats, gains: Gains, asked: Floats | None = None, never: tuple[float, Floats] | None = None) -> Mixture:
     """The evidence of today's table of counts, and the largest that a good lot has against the other lots.
 
     Args:
@@ -88,17 +89,19 @@ def against_lots(today: Floats, before: Floats, gains: Gains, asked: Floats | No
         before: counts of each past lot, shape (lots, rows, columns).
         gains: `independence` or `transposed`.
         asked: like `before`, when only some rows of a lot may speak for the other explanation; `today` then holds only such rows.
+        never: rows of today, and of each past lot, that cannot have come about in the other way.
     """
     asked = before if asked is None else asked
+    never_now, never_before = (0.0, np.zeros(len(before))) if never is None else never
     total = before.sum(axis=0)
-    nats, part = mixture(gains(total).ravel(), today.ravel())
+    nats, part = mixture(np.append(gains(total).ravel(), IMPOSSIBLE), np.append(today.ravel(), never_now))
     if nats <= 0:
         return Mixture(0.0, 0.0, 0.0)
     usual = 0.0
-    size = today.sum()
+    size = today.sum() + never_now
     sizes = before.sum(axis=(1, 2))
     for lot in np.flatnonzero(sizes >= max(5.0, 0.1 * size)):
-        own, _ = mixture(gains(total - before[lot]).ravel(), asked[lot].ravel())
+        own, _ = mixture(np.append(gains(total - before[lot]).ravel(), IMPOSSIBLE), np.append(asked[lot].ravel(), never_before[lot]))
         usual = max(usual, own * max(1.0, size / sizes[lot]))
     return Mixture(nats, part, usual)
 

@@ -12,7 +12,10 @@ from assayline.core import Finding, Past, Profile
 from assayline.measures import Moments, natures
 
 from .disguised_missing import numbers_of, placeholders
+from .intervals import iso, listed
 from .locating import OneOf
+from .spikes import spikes
+from .streams import streams_of
 
 LEAST = 30  # rows; the range of fewer says little of what is possible
 MOST_ROWS = 3  # far values; more are a second population
@@ -27,7 +30,7 @@ class Outliers:
     """Finds a few numbers that lie several times the range of all others away from them.
 
     Reads:    `values` or the row sample, `moments`.
-    Finds:    "outliers" per column; evidence `gap`, `range_of_others`, `far_rows`.
+    Finds:    "outliers" per column; evidence `gap`, `range_of_others`, `far_rows`; in streams `key`, `start`, `end`, `intervals`.
     Silent:   with fewer than 30 rows, on long tails, on columns of few values, and where more than three values are far.
               Without a past nothing milder can be told from honest variety.
     Source:   gap test on the raw and on the logarithmic scale; docs/detectors/outliers.md.
@@ -55,16 +58,36 @@ class Outliers:
             if far is None:
                 continue
             chosen, gap, spread = far
+            near = spikes(profile).get(column, [])
+            if near and chosen <= set().union(*(one.values for one in near)):
+                continue  # said there with device and time
             ways = [text for text, number in zip(texts, numbers.tolist(), strict=True) if number in chosen]
             count = int(rows[np.isin(numbers, list(chosen))].sum())
+            when = _when(profile, column, chosen)
             named = ", ".join(f"{number:g}" for number in sorted(chosen)[:3])
             yield Finding(
                 "outliers", (column,),
                 f"{named} in {column} {'lies' if len(chosen) == 1 else 'lie'} {gap:g} beyond all other values, whose whole range is {spread:g}.",
-                severity=0.5, rows=count if exact else None, exact_rows=exact,
-                evidence={"gap": gap, "range_of_others": spread, "far_rows": count}, suggestion="check unit and source of these rows",
+                severity=0.5, rows=count if exact else None, exact_rows=exact, where=when.pop("where", None),
+                evidence={**when, "gap": gap, "range_of_others": spread, "far_rows": count}, suggestion="check unit and source of these rows",
                 locate=OneOf(column, dict.fromkeys(ways, (0.85, None))),
             )  # fmt: skip
+
+
+def _when(profile: Profile, column: str, chosen: set[float]) -> dict[str, str]:
+    """Device and times of the far readings, where the table is a stream."""
+    streams = streams_of(profile)
+    if streams is None:
+        return {}
+    places = np.flatnonzero(np.isin(streams.numbers(column), list(chosen)))
+    if not len(places):
+        return {}
+    parts = np.split(places, np.flatnonzero(np.diff(places) != 1) + 1)
+    stretches = sorted((int(streams.micros[part[0]]), int(streams.micros[part[-1]])) for part in parts)
+    said = {"start": iso(stretches[0][0]), "end": iso(stretches[0][1]), "intervals": listed(stretches)}
+    keys = {streams.keys[int(np.searchsorted(streams.bounds, place, side="right")) - 1] for place in places.tolist()}
+    where = streams.named(keys.pop()) if streams.key is not None and len(keys) == 1 else None
+    return said | ({"key": where.removeprefix(f"{streams.key} = "), "where": where} if where else {})
 
 
 def _may_be_far(moments: Moments) -> bool:

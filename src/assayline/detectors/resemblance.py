@@ -26,6 +26,19 @@ def largest_gap(a: Floats, b: Floats) -> float:
     return float(np.abs(np.searchsorted(a, points, side="right") / len(a) - np.searchsorted(b, points, side="right") / len(b)).max())
 
 
+def usual_gap(view: View, sizes: bool = False) -> float:
+    """The largest distance of a past lot's numbers (or of their sizes, without the sign) to those of all lots; 1 when there is none to compare.
+
+    Args:
+        view: a column of numbers.
+        sizes: compare absolute values.
+    """
+    numbers = np.abs(view.past) if sizes else view.past
+    everyone = numbers[np.isfinite(numbers)]
+    own = [numbers[(view.lot == lot) & np.isfinite(numbers)] for lot in range(view.lots) if view.number_sizes[lot] >= 5]
+    return max((largest_gap(one, everyone) for one in own), default=1.0)
+
+
 def overlap(a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> float:
     """How much two count vectors over the same values have in common, 0..1."""
     if not a.sum() or not b.sum():

@@ -9,20 +9,24 @@ import numpy as np
 from assayline.core import Finding, Past, Profile
 from assayline.measures import Clock, Distinct, Runs, Sample, natures, shown
 
-from .locating import OneOf
+from .intervals import iso, lasting, listed, spoken
+from .locating import OneOf, RowsAre
+from .standing import Standstill, standstills
+from .streams import Streams, streams_of
 from .stuck_sensor import RunOf, chance_of_run
 
 LEAST_ROWS = 100
 MOVING = 0.5  # share of different times: a clock that is read for each record moves with each record
 LEAST_RUN = 20
 BY_CHANCE = 1e-6
+SHOWN = 5  # devices that are named one by one
 
 
 class StuckClock:
     """Finds a timestamp that repeats for far longer than this clock ever stands still.
 
-    Reads:    `runs`, `clock`, `distinct`.
-    Finds:    "stuck_clock" per column; evidence `run_rows`, `usual_run_rows`.
+    Reads:    `runs`, `clock`, `distinct`; where the row sample is the whole table, the readings of each device.
+    Finds:    "stuck_clock" per column and device (`where`); evidence `key`, `start`, `end`, `intervals`, `run_rows`, `usual_run_rows`.
     Silent:   on dates without a time of day, on columns whose times repeat anyway (batches), and with fewer than 100 rows.
     Source:   longest run under a geometric law (Schilling 1990), docs/detectors/stuck_clock.md.
 
@@ -38,8 +42,11 @@ class StuckClock:
 
     def __call__(self, profile: Profile, past: Past, /) -> Iterable[Finding]:
         every = natures(profile)
+        streams = streams_of(profile)
+        if streams is not None and streams.in_order:
+            yield from _by_device(streams)
         for column, clock in profile.all_of(Clock).items():
-            if every[column].kind != "time":
+            if every[column].kind != "time" or (streams is not None and streams.in_order and column == streams.time):
                 continue
             runs, distinct = profile.of(column, Runs), profile.of(column, Distinct)
             if runs is None or distinct is None or clock.n < LEAST_ROWS or clock.midnights > 0.9 * clock.n:
@@ -73,3 +80,30 @@ class StuckClock:
                     severity=0.5, rows=top, exact_rows=True, evidence={"run_rows": top, "usual_run_rows": usual},
                     suggestion="do not trust the times of these rows", locate=OneOf(column, {moment: (0.8, None)}),
                 )  # fmt: skip
+
+
+def _by_device(streams: Streams) -> Iterable[Finding]:
+    """The clock of each device, where every row is known."""
+    by_device: dict[str, list[Standstill]] = {}
+    for one in standstills(streams, streams.micros.astype(np.float64)):
+        by_device.setdefault(one.key, []).append(one)
+    stopped = sorted(by_device.items(), key=lambda item: -item[1][0].readings)
+    for key, found in stopped[:SHOWN]:
+        worst, where = found[0], streams.named(key)
+        cadence = float(streams.cadence[streams.keys.index(key)])
+        stretches = [(one.start, one.start + (one.readings - 1) * cadence) for one in found]
+        rows = np.sort(np.concatenate([one.rows for one in found]))
+        evidence: dict[str, float | str] = {"key": key} if where else {}
+        yield Finding(
+            "stuck_clock", (streams.time,),
+            f"{streams.time}{' of ' + where if where else ''} stands still at {spoken(worst.start)} for {worst.readings:,} readings, which take about "
+            f"{lasting((worst.readings - 1) * cadence)}" + (f"; and in {len(found) - 1} further places" if len(found) > 1 else "")
+            + (f". Elsewhere at most {worst.usual_longest:,} readings share a time." if worst.usual_longest > 1 else ". Elsewhere every reading has a time of its own.")
+            + (f" {len(stopped) - SHOWN} further values of {streams.key} have stopped clocks." if len(stopped) > SHOWN else ""),
+            severity=0.6 if len(rows) <= 0.2 * len(streams.at) else 0.5, where=where, rows=len(rows), exact_rows=True,
+            evidence=evidence | {
+                "start": iso(stretches[0][0]), "end": iso(stretches[0][1]), "intervals": listed(stretches), "run_rows": worst.readings,
+                "usual_run_rows": worst.usual_longest, "chance": worst.chance,
+            },
+            suggestion="do not trust the times of these rows", locate=RowsAre(streams.time, tuple(rows.tolist()), 0.8),
+        )  # fmt: skip

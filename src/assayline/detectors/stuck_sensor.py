@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from assayline.core import Cell, Finding, Past, Profile
-from assayline.measures import Block, DeviceRuns, Moments, Runs, Sample, Values, natures, shown
+from assayline.measures import HEAD_ROWS, Block, DeviceRuns, DeviceSteps, Moments, Plan, Runs, Sample, natures, shown
+from assayline.measures.nature import Nature
+
+from .disguised_missing import placeholders
+from .gaps import device_column
+from .intervals import iso, listed, spoken
+from .locating import RowsAre
+from .standing import Standstill, standstills
+from .streams import LEAST_ROWS as LEAST_OF_STREAM
+from .streams import SORTED, Streams, streams_of
+from .wording import number
 
 LEAST_ROWS = 200
 LEAST_RUN = 20
@@ -109,7 +119,8 @@ class StuckSensor:
     """Finds readings that stopped moving, in the whole column or for one of the devices that report in turn.
 
     Reads:    `runs`, `device_runs`, `distinct`, `moments`, the row sample.
-    Finds:    "stuck_sensor" per column, and per device in `where`; evidence `run_rows`, `usual_run_rows`, `chance`.
+    Finds:    "stuck_sensor" per column, and per device in `where`; evidence `key`, `start`, `end`, `intervals`, `run_rows`,
+              `usual_run_rows`, `chance`.
     Silent:   on columns of few different values, on values that are common elsewhere (zero rain), on columns that rest in more
               than four of ten rows, and in sorted tables.
     Source:   longest run under a geometric law (Schilling 1990), docs/detectors/stuck_sensor.md.
@@ -124,7 +135,11 @@ class StuckSensor:
     codes = ("stuck_sensor",)
 
     def __call__(self, profile: Profile, past: Past, /) -> Iterable[Finding]:
+        streams = streams_of(profile)
         for column, nature in natures(profile).items():
+            if streams is not None:
+                yield from _row_by_row(profile, streams, column, nature)
+                continue
             runs, moments = profile.of(column, Runs), profile.of(column, Moments)
             if nature.kind != "number" or runs is None or moments is None or runs.filled < LEAST_ROWS or nature.distinct < DIFFERENT:
                 continue
@@ -132,9 +147,43 @@ class StuckSensor:
                 continue  # counts and codes repeat
             repeat, chance = chance_of_run(runs)
             if runs.longest >= LEAST_RUN and repeat < MOVING and chance < BY_CHANCE and not _rests(profile, column, runs.longest_start, runs.longest):
-                yield _said(column, runs.longest, repeat, chance, runs.rows, RunOf(column, runs.longest_start, runs.longest), None)
+                when = _when(profile, runs.longest_start, runs.longest)
+                yield _said(column, runs.longest, repeat, chance, runs.rows, RunOf(column, runs.longest_start, runs.longest), None, when)
             else:
                 yield from _by_device(profile, column)
+
+
+def _row_by_row(profile: Profile, streams: Streams, column: str, nature: Nature) -> Iterable[Finding]:
+    """The runs of each device, where every row and its time are known."""
+    if nature.kind != "number" or nature.distinct < DIFFERENT or nature.filled < LEAST_OF_STREAM or column == streams.key:
+        return
+    numbers = streams.numbers(column)
+    taken = [one.number for one in placeholders(profile, column)]
+    if taken:
+        numbers = np.where(np.isin(numbers, taken), np.nan, numbers)
+    by_device: dict[str, list[Standstill]] = {}
+    for one in standstills(streams, numbers):
+        by_device.setdefault(one.key, []).append(one)
+    for key, found in by_device.items():
+        yield _said_with_times(streams, column, key, found)
+
+
+def _said_with_times(streams: Streams, column: str, key: str, found: list[Standstill]) -> Finding:
+    worst, where = found[0], streams.named(key)
+    rows = np.unique(np.concatenate([one.rows for one in found]))
+    more = f", and in {len(found) - 1} further stretch{'es' if len(found) > 2 else ''}" if len(found) > 1 else ""
+    evidence: dict[str, float | str] = {"key": key} if where else {}
+    return Finding(
+        "stuck_sensor", (column,),
+        f"{column}{' of ' + where if where else ''} stands at {number(worst.value)} from {spoken(worst.start)} to {spoken(worst.end)}, {worst.readings:,} readings in a "
+        f"row{more}; elsewhere at most {worst.usual_longest:,} in a row are equal, and {worst.repeat:.1%} repeat the one before.",
+        severity=0.6 if len(rows) <= 0.2 * len(streams.at) else 0.5, where=where, rows=len(rows), exact_rows=True,
+        evidence=evidence | {
+            "start": iso(worst.start), "end": iso(worst.end), "intervals": listed((one.start, one.end) for one in found), "run_rows": worst.readings,
+            "usual_run_rows": 1 / max(1e-9, 1 - worst.repeat), "longest_other_run_rows": worst.usual_longest, "chance": worst.chance,
+        },
+        suggestion="treat these readings as missing", locate=RowsAre(column, tuple(rows.tolist()), 0.85),
+    )  # fmt: skip
 
 
 def _rests(profile: Profile, column: str, first: int, readings: int) -> bool:
@@ -151,13 +200,37 @@ def _rests(profile: Profile, column: str, first: int, readings: int) -> bool:
     return outside > COMMON * max(1, sample.frame.height - len(inside))
 
 
+def _when(profile: Profile, first: int, readings: int, device: str | None = None) -> dict[str, str]:
+    """When a run began and ended, to the precision of the sampled rows; nothing where the rows do not come in order of time."""
+    sample = profile.of(None, Sample)
+    clock = next((name for name, nature in natures(profile).items() if nature.kind == "time"), None)
+    if sample is None or clock is None or clock not in sample.frame.columns:
+        return {}
+    block = Block(sample.frame.select(clock), Plan.of(sample.frame.select(clock).head(HEAD_ROWS), sample.frame[clock].dtype == pl.String))
+    if block.column(clock).kind != "time":
+        return {}
+    typed = block.column(clock).typed.to_physical()
+    known = typed.is_not_null().to_numpy()
+    micros, numbers = typed.drop_nulls().to_numpy().astype(np.float64), sample.numbers[known]
+    if len(micros) < LEAST_ROWS or (np.diff(micros) < 0).mean() > 1 - SORTED:
+        return {}
+    start = float(np.interp(first, numbers, micros))
+    end = float(np.interp(first + readings - 1, numbers, micros))
+    if device is not None:
+        steps = profile.of(clock, DeviceSteps)
+        if steps is None or device not in steps.keys:
+            return {}
+        number = steps.keys.index(device)
+        end = min(start + (readings - 1) * float(steps.cadence()[number]), float(steps.last[number]))
+    return {"start": iso(start), "end": iso(end), "intervals": listed([(start, end)])}
+
+
 def _by_device(profile: Profile, column: str) -> Iterable[Finding]:
     """The longest run of one device, where the devices of the table are known to report in turn."""
     devices = profile.of(column, DeviceRuns)
     if devices is None or len(devices.keys) < 2:
         return
-    names = set(devices.keys)
-    key = next((name for name, values in profile.all_of(Values).items() if values.complete and names <= set(values.counts) and name != column), None)
+    key = device_column(profile, column, devices.keys)
     if key is None:
         return
     worst = int(devices.longest.argmax())
@@ -175,8 +248,9 @@ def _by_device(profile: Profile, column: str) -> Iterable[Finding]:
     value_rows = _resting_share(profile, column, key, devices.keys[worst], first)
     if value_rows > COMMON:
         return
-    where = f"{key} = {devices.keys[worst]}"
-    yield _said(column, longest, repeat, chance, rows, RunOfDevice(column, key, devices.keys[worst], first, longest), where)
+    device = devices.keys[worst]
+    when = {"key": device, **_when(profile, first, longest, device)}
+    yield _said(column, longest, repeat, chance, rows, RunOfDevice(column, key, device, first, longest), f"{key} = {device}", when)
 
 
 def _resting_share(profile: Profile, column: str, key: str, device: str, first: int) -> float:
@@ -195,11 +269,12 @@ def _resting_share(profile: Profile, column: str, key: str, device: str, first: 
     return float((others == after[0]).mean() or 0.0)
 
 
-def _said(column: str, longest: int, repeat: float, chance: float, rows: int, locate: RunOf | RunOfDevice, where: str | None) -> Finding:
+def _said(column: str, longest: int, repeat: float, chance: float, rows: int, locate: RunOf | RunOfDevice, where: str | None, when: Mapping[str, str]) -> Finding:
+    about = f" from about {when['start'].replace('T', ' ')[:19]} to about {when['end'].replace('T', ' ')[:19]}" if "start" in when else ""
     return Finding(
         "stuck_sensor", (column,),
-        f"{column} does not move for {longest:,} rows{' of ' + where if where else ''}; elsewhere a value is followed by itself in {repeat:.1%} of the rows.",
+        f"{column} does not move for {longest:,} rows{' of ' + where if where else ''}{about}; elsewhere a value is followed by itself in {repeat:.1%} of the rows.",
         severity=0.6 if longest <= 0.2 * rows else 0.5, where=where, rows=longest, exact_rows=True,
-        evidence={"run_rows": longest, "usual_run_rows": 1 / max(1e-9, 1 - repeat), "chance": chance},
+        evidence={**when, "run_rows": longest, "usual_run_rows": 1 / max(1e-9, 1 - repeat), "chance": chance},
         suggestion="treat these readings as missing", locate=locate,
     )  # fmt: skip

@@ -19,16 +19,18 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "null_token_change": frozenset({"disguised_missing", "type_to_string", "mixed_types", "new_category_flood", "pattern_break"}),
     "missing_spike": frozenset({"missing_value", "constant_column", "stuck_sensor", "global_shift", "constant"}),
     "mojibake": frozenset({"typo", "category_spelling", "pattern_break", "invisible_characters", "new_category_flood", "text_truncation"}),
+    "test_records": frozenset({"outliers", "disguised_missing", "typo", "pattern_break", "new_category_flood"}),
     "control_characters": frozenset({"pattern_break", "typo", "whitespace_case"}),
     "whitespace_case": frozenset({"typo", "category_spelling", "pattern_break", "new_category_flood"}),
     "category_spelling": frozenset({"typo", "pattern_break", "new_category_flood"}),
     "typo": frozenset({"pattern_break", "new_category_flood"}),
-    "date_format": frozenset({"type_to_string", "mixed_types", "pattern_break", "impossible_date", "missing_day"}),
+    "date_format": frozenset({"type_to_string", "mixed_types", "pattern_break", "impossible_date", "missing_day", "out_of_order"}),
     "mixed_time_zones": frozenset({"date_format", "pattern_break", "mixed_types"}),
     "impossible_date": frozenset({"pattern_break", "mixed_types"}),
-    "clock_reset": frozenset({"broken_sequence", "impossible_date", "outliers", "global_shift", "missing_day", "noise_increase"}),
+    "clock_reset": frozenset({"broken_sequence", "impossible_date", "outliers", "global_shift", "missing_day", "out_of_order", "noise_increase"}),
     "stuck_clock": frozenset({"stuck_sensor", "constant_column", "duplicate_key", "broken_sequence"}),
     "broken_sequence": frozenset({"outliers"}),
+    "local_time": frozenset({"missing_day", "out_of_order"}),
     "constant_column": frozenset({"stuck_sensor", "global_shift", "noise_increase", "constant", "label_imbalance"}),
     "sign_flip": frozenset({"outliers", "global_shift", "noise_increase"}),
     "outliers": frozenset({"noise_increase", "global_shift"}),
@@ -54,10 +56,13 @@ DIVIDED = frozenset(
 
 # These explain everything else that was found in the whole table, whatever the column.
 EXPLAINS_ALL = ("empty_batch", "delimiter_change", "stale_copy", "duplicate_lot")
+# What is said of whole rows is said once, whatever columns show it.
+OF_ROWS = frozenset({"test_records", "shifted_columns"})
 # A repeated batch of rows explains repeated keys anywhere.
 EXPLAINS_ANYWHERE: dict[str, frozenset[str]] = {
-    "duplicated_rows": frozenset({"duplicate_key", "near_duplicates", "stuck_clock", "stuck_sensor", "broken_sequence"}),
+    "duplicated_rows": frozenset({"duplicate_key", "near_duplicates", "dependency_violation", "stuck_clock", "stuck_sensor", "broken_sequence", "out_of_order"}),
     "truncated_batch": frozenset({"missing_source", "missing_day", "sample_bias"}),
+    "test_records": frozenset({"duplicate_key", "near_duplicates", "out_of_order", "stuck_clock"}),
     "repeated_header": frozenset({"type_to_string", "mixed_types", "typo"}),
 }
 # These are about the judgement itself: nothing in the data explains them away.
@@ -96,7 +101,7 @@ def _explains(cause: Finding, symptom: Finding) -> bool:
         whole = not cause.columns and (entry := CATALOGUE.get(cause.code)) is not None and entry.family != "file"
         return whole or bool(set(cause.columns) & set(symptom.columns))
     if symptom.code == cause.code:  # two layers saw the same; the worse one stays
-        same = cause.columns == symptom.columns and cause.where == symptom.where
+        same = (cause.columns == symptom.columns and cause.where == symptom.where) or cause.code in OF_ROWS
         return same and _worst_first(cause) < _worst_first(symptom)
     if cause.code in DIVIDED and symptom.code in DIVIDED and cause.layer == symptom.layer == "signature" and cause.locate and symptom.locate:
         return False  # they have divided the cells of the column among themselves

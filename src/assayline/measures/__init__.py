@@ -5,6 +5,7 @@ from __future__ import annotations
 from .block import FEW_VALUES, Block, Column
 from .clock import Clock, ClockMeasure
 from .counts import Counts, CountsMeasure
+from .device_steps import DeviceSteps, DeviceStepsMeasure
 from .devices import DeviceRuns, DeviceRunsMeasure
 from .distinct import Distinct, DistinctMeasure, Sketch
 from .keys import KeySet, Marks, column_marks, marks_of
@@ -19,7 +20,7 @@ from .texts import Characters, CharactersMeasure, Lengths, LengthsMeasure, Shape
 from .values import Values, ValuesMeasure, shown
 
 __all__ = [
-    "Block", "Characters", "Clock", "Column", "ColumnPlan", "Counts", "DeviceRuns", "Distinct", "FEW_VALUES", "HEAD_ROWS", "KeySet", "Lengths",
+    "Block", "Characters", "Clock", "Column", "ColumnPlan", "Counts", "DeviceRuns", "DeviceSteps", "Distinct", "FEW_VALUES", "HEAD_ROWS", "KeySet", "Lengths",
     "MISSING_WORDS", "Marks", "Measure", "Moments", "Nature", "Plan", "Rows", "Runs", "Sample", "Shapes", "Sketch", "Steps", "Tally", "Values",
     "collapsed", "column_marks", "installed", "kept", "marks_of", "measures", "natures", "parse_number", "parse_time", "profile", "profile_block",
     "shape_of", "shown", "stacked", "tally",
@@ -30,5 +31,5 @@ def measures() -> list[Measure]:
     """The built-in measures (hook `assayline.measures`)."""
     return [
         CountsMeasure(), MomentsMeasure(), ValuesMeasure(), DistinctMeasure(), ShapesMeasure(), CharactersMeasure(), LengthsMeasure(),
-        RunsMeasure(), DeviceRunsMeasure(), StepsMeasure(), ClockMeasure(), RowsMeasure(), SampleMeasure(),
+        RunsMeasure(), DeviceRunsMeasure(), DeviceStepsMeasure(), StepsMeasure(), ClockMeasure(), RowsMeasure(), SampleMeasure(),
     ]  # fmt: skip

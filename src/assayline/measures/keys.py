@@ -116,8 +116,16 @@ class KeySet:
             most_exact: more are kept in a filter.
         """
         if expected <= most_exact:
-            marks = list(pieces)
-            return cls(np.unique(np.concatenate(marks)) if marks else np.zeros(0, dtype=np.uint64), None)
+            exact = np.empty(expected, dtype=np.uint64)  # filled and sorted in place: no second copy
+            filled = 0
+            for piece in pieces:
+                if filled + len(piece) > len(exact):
+                    exact = np.concatenate((exact[:filled], np.empty(max(len(piece), filled), dtype=np.uint64)))
+                exact[filled : filled + len(piece)] = piece
+                filled += len(piece)
+            exact = exact[:filled]
+            exact.sort()
+            return cls(exact, None)
         size = 1 << min(MOST_BITS.bit_length() - 1, max(10, math.ceil(math.log2(expected * BITS_A_KEY))))
         bits = np.zeros(size // 8, dtype=np.uint8)
         for piece in pieces:

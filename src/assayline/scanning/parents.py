@@ -16,7 +16,7 @@ from assayline.tables import Table
 from .passes import Progress, silent
 
 SKETCH = 4_096  # keys looked at to tell whether they are unique
-MOST_EXACT = 16_000_000  # keys of all broken references together that are kept one by one: 128 MB
+MOST_EXACT = 8_000_000  # keys of all broken references together that are kept one by one: 64 MB
 
 Named = tuple[str, Table]
 

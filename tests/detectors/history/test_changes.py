@@ -6,12 +6,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from assayline.core import Finding, Past
+from assayline.detectors.comparison import Comparison
 from assayline.detectors.history import History
-from assayline.measures import Block, Plan, profile
+from assayline.detectors.history_range import Range
+from assayline.detectors.history_repetition import by_coincidence
+from assayline.measures import Block, Plan, Rows, profile
 
 sys.path.insert(0, str(Path(__file__).parent))
 from flows import PAST, codes, of, said, shop, today
@@ -203,3 +207,51 @@ def test_some_hours_in_fahrenheit_are_a_change_of_unit_and_can_be_turned_back() 
 
     assert [finding.code for finding in found] == ["unit_change"]
     assert (found[0].evidence["factor"], found[0].evidence["offset"]) == (1.8, 32.0)
+
+
+def flow(day: int, change: Callable[[int, np.ndarray], np.ndarray]) -> pl.DataFrame:
+    """A day of three stations with a reading every hour that rests at 2, the least the sensor can tell, in some nights."""
+    rng = np.random.default_rng(500 + day)
+    night = int(rng.integers(0, 9))
+    rows = []
+    for number in range(3):
+        readings = np.maximum(2, np.rint(rng.gamma(3, 6, 24) + 3))
+        readings[: night if number == 1 else 0] = 2
+        rows.append(change(number, readings))
+    table = [(f"2026-05-{1 + day:02d} {hour:02d}:00:00", f"S{number}", f"{rows[number][hour]:.0f}") for hour in range(24) for number in range(3)]
+    return pl.DataFrame(table, schema=["time", "station", "gas"], orient="row")
+
+
+@pytest.mark.parametrize(("value", "expected"), [(2, []), (17, ["stuck_sensor"])])
+def test_a_sensor_at_its_lowest_is_no_stuck_sensor_where_it_often_rests_there(value: int, expected: list[str]) -> None:
+    def resting(number: int, readings: np.ndarray) -> np.ndarray:
+        return np.where((number == 1) & (np.arange(24) < 13), value, readings)
+
+    past = of([flow(day, lambda _, readings: readings) for day in range(24)])
+    found = [code for code in codes(profile(flow(24, resting), text=True), past) if code == "stuck_sensor"]
+
+    assert found == expected
+
+
+def test_a_warm_day_has_no_outliers_at_its_warm_end() -> None:
+    rng = np.random.default_rng(4)
+    past = of([pl.DataFrame({"degrees": [f"{x:.1f}" for x in rng.uniform(-10, 11, 72)]}) for _ in range(20)])
+    warm = np.linspace(-3, 20, 72)
+
+    def found(degrees: np.ndarray) -> list[str]:
+        lot = profile(pl.DataFrame({"degrees": [f"{x:.1f}" for x in degrees]}), text=True)
+        return [one.finding.code for one in Range()(Comparison(lot, past))]
+
+    assert found(warm) == []
+    assert found(np.append(warm, 45.0)) == ["outliers"]
+
+
+def test_rows_that_meet_between_lots_may_meet_within_one() -> None:
+    rng = np.random.default_rng(3)
+
+    def chance(values: int) -> float:
+        lots_ = [profile(pl.DataFrame({"a": rng.integers(0, values, 36)}).unique()).of(None, Rows) for _ in range(20)]
+        return by_coincidence(2, 36, [one for one in lots_ if one is not None])
+
+    assert chance(10**12) < 1e-5
+    assert chance(5_000) > 1e-3

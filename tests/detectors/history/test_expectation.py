@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assayline.core import Finding
-from assayline.detectors.expectation import at_least, at_most, beta_share, both_tails, levels, shares
+from assayline.detectors.expectation import at_least, at_most, beta_share, both_tails, levels, over_dispersed, shares
 from assayline.detectors.suspicion import Suspicion, believed
 
 
@@ -46,6 +46,33 @@ def test_predictive_p_values_of_good_series_are_not_too_small(kind: str) -> None
 
     assert (p < 0.01).mean() <= 0.02
     assert (p < 0.0001).mean() <= 0.004  # ten to forty times the nominal level, in the far tail of series with unlike tails
+
+
+@pytest.mark.parametrize(("a", "b", "n", "k"), [(2.0, 8.0, 100, 60), (0.3, 5.0, 200, 60), (50.0, 500.0, 2000, 300), (5.0, 5.0, 30, 28)])
+def test_beta_binomial_tails_are_those_of_the_law_the_lots_were_drawn_from(a: float, b: float, n: int, k: int) -> None:
+    def logarithm(i: int) -> float:
+        return (math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) + math.lgamma(i + a) + math.lgamma(n - i + b) - math.lgamma(n + a + b)
+                + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b))  # fmt: skip
+
+    law = sum(math.exp(logarithm(i)) for i in range(k, n + 1))
+    rng = np.random.default_rng(1)
+    hits = rng.binomial(n, rng.beta(a, b, (20_000, 1))).astype(float)
+
+    more, fewer = over_dispersed(np.array([float(k)]), np.array([float(n)]), hits, np.full(hits.shape, float(n)))
+
+    assert more[0] == pytest.approx(law, rel=0.35)  # the far tail of a fitted law
+    assert fewer[0] == pytest.approx(1 - law, rel=0.01)
+
+
+@pytest.mark.parametrize("spread", [3.0, 10.0, 100.0])
+def test_shares_that_scatter_more_than_chance_keep_their_level_far_out(spread: float) -> None:
+    rng = np.random.default_rng(8)
+    hits = rng.binomial(150, rng.beta(0.1 * spread, 0.9 * spread, (31, 4000)))
+
+    found = shares(hits[-1], np.full(4000, 150), hits[:-1], np.full((30, 4000), 150))
+
+    assert (found.more < 0.01).mean() <= 0.015
+    assert (found.more < 0.0005).mean() <= 0.005  # ten times the nominal level, where two parameters are known from thirty lots
 
 
 def test_tails_of_shares_keep_their_level_when_lots_differ() -> None:

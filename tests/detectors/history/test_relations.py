@@ -112,6 +112,20 @@ def test_a_finding_about_the_column_explains_it() -> None:
     assert sorted(one.code for one in subsume([finding, elsewhere])) == ["disguised_missing", "shuffled_column"]
 
 
+def test_a_balanced_flow_may_lose_its_balance() -> None:
+    """One row for each hour and weekday: such tables are equal to the last row, and a few missing rows are no changed relation."""
+
+    def week(day: int) -> pl.DataFrame:
+        rng = np.random.default_rng(day)
+        grid = pl.DataFrame({"hour": [hour for hour in range(24) for _ in range(7)], "weekday": [d for _ in range(24) for d in range(7)]})
+        return grid.with_columns(load=pl.Series(rng.normal(5, 1, 168).round(2)))
+
+    now = week(LOTS).filter(~((pl.col("weekday") == 3) & pl.col("hour").is_in([2, 3, 4, 5])))
+    comparison = Comparison(profile(now), Past(tuple(profile(week(day)) for day in range(LOTS)), tuple(map(str, range(LOTS)))))
+
+    assert [one for one in Relations()(comparison) if one.p < 1e-2] == []
+
+
 def test_sound_lots_are_rarely_accused() -> None:
     """H0: today's relations come from the process that made the past. The layer may use all of the promise and no more: 2 % of good lots."""
     flows, judged_each = (30, 20) if FULL else (5, 10)
