@@ -120,6 +120,8 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
         return cause.where == symptom.where and bool(set(cause.columns) & set(symptom.columns))  # a swap in that segment only is its shift, seen against a neighbour
     if cause.code == "column_swap" and symptom.code in ("segment_shift", "unit_change") and symptom.where is not None and cause.where == symptom.where:
         return False
+    if cause.code == "disguised_missing" and symptom.code in ("stuck_clock", "local_time", "clock_reset"):
+        return cause.columns[:1] == symptom.columns[:1]  # a date that means none stands still and fits no hour
     if pair == ("null_token_change", "shifted_columns"):  # a word for nothing is strange wherever it stands
         return bool(set(cause.columns) & set(symptom.columns)) and (cause.rows or 0) >= (symptom.rows or 0)
     if pair == ("shifted_columns", "null_token_change"):
