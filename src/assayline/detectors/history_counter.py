@@ -63,6 +63,7 @@ class FallingCounter:
     """
 
     finds = ("dependency_violation",)
+    beside = "all"  # among them is the key
 
     def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
         if comparison.thin or comparison.lots < LEAST_LOTS or not comparison.in_order:

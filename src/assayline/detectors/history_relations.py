@@ -47,6 +47,7 @@ class Relations:
     """
 
     finds = ("shuffled_column",)
+    beside = "none"  # good lots are its null already
 
     def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
         if comparison.thin or comparison.lots < LEAST_LOTS:
