@@ -45,8 +45,10 @@ class NumbersAre:
         typed: Any = column.typed
         if column.kind == "time":
             typed = typed.to_physical()
-        elif column.kind != "number":
-            return []
+        elif column.kind != "number":  # the past may read a column of numbers that today is kept as text
+            if column.series.dtype != pl.String:
+                return []
+            typed = column.series.str.strip_chars().cast(pl.Float64, strict=False)
         numbers = typed.cast(float, strict=False).fill_null(float("nan")).to_numpy()
         with np.errstate(invalid="ignore"):
             rows = np.flatnonzero(self.test(numbers) & np.isfinite(numbers))
