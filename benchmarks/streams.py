@@ -32,7 +32,7 @@ COMMAND = "make bench ONLY=streams"
 WARN = 0.3
 CODES = {"stuck": "stuck_sensor", "gap": "missing_day", "spike": "outliers", "clear spike": "outliers", "stopped clock": "stuck_clock", "clock back": "out_of_order"}
 OURS = frozenset(CODES.values())
-CASES = 60  # of each fault: a share of 95 % is then known to +-6 points
+CASES = 100  # of each fault: a share of 95 % is then known to +-4 points
 SEED = 20260801
 FOUND, FALSE = 0.95, 0.05
 LEAST_ROWS = 600

@@ -74,6 +74,10 @@ ANYWHERE: dict[str, frozenset[str]] = {
     "dropped_column": frozenset({"shifted_columns"}),
     "column_swap": frozenset({"shuffled_column"}),
 }  # fmt: skip
+_BLURS = frozenset({  # a column whose values are not what they were cuts the table into other segments
+    "constant_column", "new_category_flood", "category_spelling", "whitespace_case", "text_truncation", "mojibake", "disguised_missing", "missing_spike", "column_swap",
+    "null_token_change", "shuffled_column",
+})  # fmt: skip
 _MOVED = frozenset({"global_shift", "segment_shift", "unit_change", "noise_increase"})
 _OUT_OF_STEP = frozenset({  # a change in any column puts the others out of step with it
     "global_shift", "noise_increase", "unit_change", "segment_shift", "missing_spike", "disguised_missing", "constant_column", "sign_flip", "column_swap", "stuck_sensor",
@@ -120,6 +124,8 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
         return cause.where == symptom.where and bool(set(cause.columns) & set(symptom.columns))  # a swap in that segment only is its shift, seen against a neighbour
     if cause.code == "column_swap" and symptom.code in ("segment_shift", "unit_change") and symptom.where is not None and cause.where == symptom.where:
         return False
+    if cause.code == "disguised_missing" and symptom.code in ("stuck_clock", "local_time", "clock_reset"):
+        return cause.columns[:1] == symptom.columns[:1]  # a date that means none stands still and fits no hour
     if pair == ("null_token_change", "shifted_columns"):  # a word for nothing is strange wherever it stands
         return bool(set(cause.columns) & set(symptom.columns)) and (cause.rows or 0) >= (symptom.rows or 0)
     if pair == ("shifted_columns", "null_token_change"):
@@ -128,6 +134,8 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
         return cause.columns == symptom.columns  # other numbers in the same column are no other keys
     if cause.code == "fk_break" and symptom.code in ("sign_flip", "unit_change", "precision_loss"):
         return False
+    if cause.code in _BLURS and symptom.where is not None and any(symptom.where.startswith(f"{name} = ") for name in cause.columns):
+        return symptom.columns[:1] != cause.columns[:1]  # the segment is not the one it was
     if "left_ratio" in symptom.evidence and "left_ratio" not in cause.evidence and not set(cause.columns) & set(symptom.columns):
         return cause.code in _OUT_OF_STEP or cause.code in EVERYTHING or symptom.code in ANYWHERE.get(cause.code, ())
     if "left_ratio" in cause.evidence and "left_ratio" not in symptom.evidence and symptom.code in _MOVED and set(cause.columns) & set(symptom.columns):
@@ -176,7 +184,7 @@ def _surprise(finding: Finding) -> tuple[float, float, str]:
 def _source_lost_them(findings: Sequence[Finding]) -> bool:
     short = next((one for one in findings if one.code == "truncated_batch"), None)
     gone = [one for one in findings if one.code == "missing_source"]
-    if short is None or not gone:
+    if short is None or not gone or short.evidence.get("ends_early"):  # a source that stays away ends no lot before its time
         return False
     lost = float(short.evidence["expected_rows"]) - float(short.evidence["rows_today"])
     return max(float(one.evidence["usual_rows"]) for one in gone) >= LOST_BY_SOURCE * lost

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assayline.core import Finding, Past, Profile
-from assayline.measures import Sample, natures
+from assayline.measures import Clock, Sample, natures
 
 from .dependencies import coded
 from .disguised_missing import numbers_of
@@ -20,6 +20,8 @@ FULL = 0.8  # share of the combinations that must occur: where many are missing,
 CHANCE = 1e-4  # probability of a hole by chance in the whole table, below which it is none: the limit of the signatures (scanning/familiar.py)
 BULK = (0.05, 0.95)  # quantiles between which numbers are dense enough for a hole to mean something
 BEFORE_AND_AFTER = 0.5  # share of the expected density that each side of a stretch must have: a hole has two shores
+ALONE = 4.0  # times the next widest gap: in series that drift numbers lie in clusters, with a gap of some width after each
+STEEP = 0.2  # share of a shore that lies in its quarter next to the hole: two groups of numbers fade out towards each other, what was cut out ends at once
 LEAST_DISTINCT = 50  # different numbers; fewer are steps, with nothing between them
 
 Floats = npt.NDArray[np.float64]
@@ -31,7 +33,7 @@ class CoverageGap:
     Reads:    the row sample, `values`.
     Finds:    "coverage_gap" per pair or column; evidence `expected_rows`, and `from`, `to` for a stretch.
     Silent:   with fewer than 200 rows, where a fifth of the combinations is missing (the columns are bound to each other), on identifiers, on numbers of
-              few values, and when there is a past.
+              few values or in tables with a time column, and when there is a past.
     Source:   probability that no row falls where independence (pairs) or the density of both neighbours (stretches) expects some: e to the minus expected
               (Poisson), times the places looked at.
 
@@ -48,7 +50,8 @@ class CoverageGap:
         if past:
             return
         yield from _pairs(profile)
-        yield from _stretches(profile)
+        if not profile.all_of(Clock):  # numbers that drift with time lie in clusters, and are no independent witnesses of a density
+            yield from _stretches(profile)
 
 
 def _pairs(profile: Profile) -> Iterator[Finding]:
@@ -96,14 +99,14 @@ def _stretches(profile: Profile) -> Iterator[Finding]:
             continue
         low, high, expected = hole
         yield Finding(
-            "coverage_gap", (column,), f"No value of {column} lies between {low:g} and {high:g}; with the density on both sides about {expected:.0f} rows would.",
+            "coverage_gap", (column,), f"No value of {column} lies between {low:g} and {high:g}; with the density on both sides about {expected:.0f} different ones would.",
             severity=0.1, where=f"{low:g} to {high:g}", evidence={"from": low, "to": high, "expected_rows": expected},
             suggestion="ask whether these values cannot occur or were left out",
         )  # fmt: skip
 
 
 def _hole(values: Floats, rows: Floats) -> tuple[float, float, float] | None:
-    """The widest empty stretch of the bulk with as dense shores on both sides: its ends and the rows that its thinner shore expects in it."""
+    """The widest empty stretch of the bulk with as dense shores on both sides: its ends and the values that its thinner shore expects in it."""
     order = np.argsort(values, kind="stable")
     values, rows = values[order], rows[order]
     place = np.cumsum(rows) / rows.sum()
@@ -114,9 +117,13 @@ def _hole(values: Floats, rows: Floats) -> tuple[float, float, float] | None:
     top = int(np.argmax(np.diff(x)))
     low, high = float(x[top]), float(x[top + 1])
     width = high - low
-    before = float(rows[(values > low - width) & (values <= low)].sum())
-    after = float(rows[(values >= high) & (values < high + width)].sum())
+    if width < ALONE * float(np.sort(np.diff(x))[-2]):
+        return None
+    # Different values are counted, not rows: the same number again is no second witness of how dense the shore is.
+    before = float(((values > low - width) & (values <= low)).sum())
+    after = float(((values >= high) & (values < high + width)).sum())
     expected = min(before, after)
-    if expected < BEFORE_AND_AFTER * max(before, after):
+    steep = (float(((values > low - width / 4) & (values <= low)).sum()) >= STEEP * before, float(((values >= high) & (values < high + width / 4)).sum()) >= STEEP * after)
+    if expected < BEFORE_AND_AFTER * max(before, after) or not all(steep):
         return None
     return low, high, expected

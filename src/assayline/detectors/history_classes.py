@@ -37,7 +37,7 @@ class Classes:
     def __call__(self, comparison: Comparison, /) -> Iterable[Suspicion]:
         if comparison.thin or comparison.lots < LEAST_LOTS:
             return
-        said: list[np.ndarray] = []  # past rows of the sources that are missing today: another column may name the same ones
+        gone: list[tuple[np.ndarray, int, list[Suspicion]]] = []  # past rows of what is missing, values of its column, what to say
         for view in comparison.groups:
             if view.tally is None or view.now_missing.all():
                 continue
@@ -46,13 +46,16 @@ class Classes:
             n = int(today.sum())
             if n == 0 or today[~known].sum() > 0.2 * n or ((today > 0).sum() < 2 and known.sum() > 2):
                 continue
-            gone = list(_absent(comparison, view, before, today))
-            absent = np.isin(view.codes[1], np.flatnonzero(known & (today == 0))) if gone else np.zeros(0, dtype=np.bool_)
-            if gone and not any((absent & one).sum() > SAME_ROWS * absent.sum() for one in said):
-                said.append(absent)
-                yield from gone
-            if not gone and known.sum() <= FEW_CLASSES:
+            absent = list(_absent(comparison, view, before, today))
+            if absent:
+                gone.append((np.isin(view.codes[1], np.flatnonzero(known & (today == 0))), int(known.sum()), absent))
+            elif known.sum() <= FEW_CLASSES:
                 yield from _shares(comparison, view, before, today)
+        said: list[np.ndarray] = []
+        for rows, _, suspicions in sorted(gone, key=lambda one: (-int(one[0].sum()), one[1])):
+            if not any((rows & one).sum() > SAME_ROWS * rows.sum() for one in said):  # other columns name the same rows, or some of them
+                said.append(rows)
+                yield from suspicions
 
 
 def kept_size(comparison: Comparison, share: float) -> bool:

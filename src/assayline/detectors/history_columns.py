@@ -91,7 +91,8 @@ def _renamed(comparison: Comparison, gone: list[str], come: list[str]) -> list[t
                         comparison.lot, comparison.lots)  # fmt: skip
             likeness = resemblance(view)
             alike = _plain(new) == _plain(old) or _plain(old) in _plain(new) or _plain(new) in _plain(old)
-            if likeness >= (SAME_NAME if alike else SAME_CONTENT) or _plain(new) == _plain(old):
+            stays = comparison.columns.index(new) == comparison.usual_columns.index(old)  # at the old place, like content is no chance
+            if likeness >= (SAME_NAME if alike or stays else SAME_CONTENT) or _plain(new) == _plain(old):
                 pairs.append((likeness + alike, likeness, new, old))
     chosen: list[tuple[str, str, float]] = []
     for _, likeness, new, old in sorted(pairs, reverse=True):

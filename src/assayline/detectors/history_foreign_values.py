@@ -19,7 +19,6 @@ MANY_VALUES = 20  # values from which a repeated column can be a reference to an
 ONE_VALUE = 0.5  # share of the new cells one value must hold to be "a category", not "unknown keys"
 LEAST_CELLS = 2  # one odd cell is a typing error, for the signatures to find
 LEAST_NEW = 5  # rows of a new category: a rare one now and then is life
-LEAST_NEW_OF_CLOSED, CLOSED_ROWS = 3, 2_000  # fewer are enough where so many cells of the past had none
 FACT_ROWS = 300  # filled cells of the past without one such cell, from which two today are a fact
 
 
@@ -112,7 +111,7 @@ def _said(
     comparison: Comparison, view: View, found: Foreign, reason: str, cells: int, filled: int, rate: Shares, odd: Shares, known: int
 ) -> Iterable[Suspicion]:
     share, high = float(rate.now[0]), float(rate.high[0])
-    least = {"test_records": 1, "mojibake": 1, "new": LEAST_NEW if rate.usual[0] or known < CLOSED_ROWS else LEAST_NEW_OF_CLOSED}.get(reason, LEAST_CELLS)
+    least = {"test_records": 1, "mojibake": 1, "new": LEAST_NEW}.get(reason, LEAST_CELLS)
     if cells < least or share <= high:
         return
     past_cells = float(rate.usual[0])

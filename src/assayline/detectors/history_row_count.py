@@ -57,7 +57,7 @@ class RowCount:
                 f"about {percent(lost)} are missing{early}.",
                 severity=0.85 if lost > 0.5 else 0.6, layer="history",
                 evidence={"rows_today": comparison.rows, "expected_rows": round(expected, 1), "lost_share": round(lost, 3),
-                    "early_end": float(bool(early) and float(found.p[0]) > SURE)},
+                    "ends_early": float(bool(early)), "early_end": float(bool(early) and float(found.p[0]) > SURE)},
                 suggestion="ask for the delivery again",
                 picture={"kind": "series", "values": [*comparison.past_rows.tolist(), comparison.rows], "band": band, "marked": [comparison.lots]},
             ), p)  # fmt: skip

@@ -126,7 +126,7 @@ class TypedTests:
         cells = int(rows.sum())
         if not cells:
             return
-        columns = tuple(name for name, gain in each.items() if (gain[rows] > STRANGE).mean() > 0.5)
+        columns = tuple(name for name, gain in each.items() if (gain[rows] > STRANGE).any())
         typed = {value for view in views if view.name in columns and view.kind == "number" for value in view.now[rows].tolist() if value in TYPED}
         words = any(tables[name].word for name in columns)
         if len(typed) + 2 * words < LEAST_COLUMNS:

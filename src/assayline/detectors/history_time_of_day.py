@@ -18,6 +18,8 @@ FACT_ROWS = 300
 LEAST_ROWS = 4
 LEAST_GAIN = 0.7  # nats per row: below it a few busy hours more or less look like a shift
 NATS = 12.0  # log-likelihood a shift must gain: e^-12 is about one in 160,000, for 23 shifts and some segments
+LEAST_LOTS = 5  # in which all segments began and ended together, before one that does not is news
+FARTHEST = 14  # hours between two time zones
 BEYOND = 1.5  # times the largest gain a good lot ever had from any shift
 SHIFTED = (np.arange(24)[None, :] - np.arange(24)[:, None]) % 24  # hours of the day, moved by each number of hours
 
@@ -42,7 +44,10 @@ class TimeOfDay:
             yield from stuck
             if stuck:
                 continue
-            yield from _hours(comparison, view)
+            beside = list(_beside_the_others(comparison, view))
+            yield from beside
+            if not beside:
+                yield from _hours(comparison, view)
         for i, first in enumerate(clocks):
             for second in clocks[i + 1 :]:
                 yield from _between(comparison, first, second)
@@ -131,6 +136,49 @@ def _hours(comparison: Comparison, view: View) -> Iterable[Suspicion]:
         severity=0.5, layer="history", where=where, evidence={"moved_hours": float(hours), "gain_nats": round(gain, 1), "usual_gain_nats": round(usual, 1)},
         suggestion="look whether the source switched between local time and UTC",
     ))  # fmt: skip
+
+
+def _beside_the_others(comparison: Comparison, view: View) -> Iterable[Suspicion]:
+    """A segment that begins and ends some whole hours later or earlier than the others, where all always began and ended together."""
+    for group in comparison.segments:
+        code_now, code_past, names = group.codes
+        count = len(names)
+        first, last = _ends(view.past, np.where(code_past >= 0, view.lot * count + code_past, -1), view.lots * count)
+        first, last = first.reshape(view.lots, count), last.reshape(view.lots, count)
+        usable = np.isfinite(first).sum(axis=1) >= 3
+        if usable.sum() < LEAST_LOTS:
+            continue
+        with np.errstate(invalid="ignore"):
+            apart = [one[usable] - np.nanmedian(one[usable], axis=1, keepdims=True) for one in (first, last)]
+        together = np.concatenate([one[np.isfinite(one)] for one in apart])
+        if (np.abs(together) >= HOUR).any():
+            continue  # segments come and go as they like
+        now_first, now_last = _ends(view.now, code_now, count)
+        if np.isfinite(now_first).sum() < 3:
+            continue
+        shift_first, shift_last = now_first - np.nanmedian(now_first), now_last - np.nanmedian(now_last)
+        hours = np.rint(shift_first / HOUR)
+        with np.errstate(invalid="ignore"):
+            moved = np.flatnonzero((np.abs(hours) >= 1) & (np.abs(hours) <= FARTHEST) & (hours == np.rint(shift_last / HOUR)))
+        if len(moved) != 1:
+            continue
+        where, rows = f"{group.name} = {names[int(moved[0])]}", int((code_now == moved[0]).sum())
+        yield Suspicion(Finding(
+            "local_time", (view.name,), f"{view.name} where {where} begins and ends {hours[moved[0]]:+.0f} h from the other segments; in {lots(comparison.lots)} "
+            f"all began and ended within the same hour.",
+            severity=0.55, layer="history", where=where, rows=rows, evidence={"moved_hours": float(hours[moved[0]]), "rows": rows},
+            suggestion="look whether the source switched between local time and UTC",
+        ))  # fmt: skip
+        return
+
+
+def _ends(times: np.ndarray, cell: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray]:
+    """First and last time of each cell; NaN for empty ones."""
+    usable = np.isfinite(times) & (cell >= 0)
+    first, last = np.full(cells, np.inf), np.full(cells, -np.inf)
+    np.minimum.at(first, cell[usable], times[usable])
+    np.maximum.at(last, cell[usable], times[usable])
+    return np.where(np.isfinite(first), first, np.nan), np.where(np.isfinite(last), last, np.nan)
 
 
 def _hour(times: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ USUAL = 0.03  # share of the rows from which a form is one of the usual ones
 RARE = 0.01  # share of the rows below which a form is rare
 BETWEEN = 0.05  # share of the rows whose form is neither usual nor rare
 SHARED = 0.6  # share of the different values that have a usual form
+SHARED_LETTERS = 0.8  # … where the form is nothing but a number of letters, and the table is short
 FULL_FORMS, SHORT_FORMS = 3, 5  # more usual forms than these are variety
 MOST_FORMS = 2_048  # different forms above which there is none
 _RUNS, _NUMBERS = re.compile(r"A{2,}|a{2,}|9{2,}|u{2,}| {2,}"), re.compile(r"9+")
@@ -124,6 +125,9 @@ def _rare(forms: Mapping[str, Sequence[int]], total: int, most: int, structured:
         return None  # a frequent value has its form alone; a form is one that many different values have
     if any(_TWO_WORDS.search(shape) for shape in usual):
         return None  # names, streets, sentences
+    spoken = any(_STRUCTURE.search(shape) for shape in usual)
+    if not spoken and total < MANY and sum(values for _, values in usual.values()) < SHARED_LETTERS * sum(values for _, values in forms.values()):
+        return None  # a handful of codes in a short table, some of them longer
     limit = max(1.0, RARE * total)
     if sum(rows for rows, _ in forms.values() if limit < rows < max(2.0, USUAL * total)) > BETWEEN * total:
         return None

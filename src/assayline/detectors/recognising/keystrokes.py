@@ -200,7 +200,10 @@ def mistyped_values(tally: Tally, known: Mapping[str, int]) -> list[Odd]:
     suspects = [slip for slip in found if counts[slip.rare] < honest_rows]
     trust = _precision(len(suspects), len(rare) - len(controls), len(found) - len(suspects), len(controls))
     odd = []
+    varying = _varying_places([value for value in frequent if counts[value] >= honest_rows])
     for slip in suspects:
+        if _at_varying_place(slip, varying):
+            continue
         expected = chance(min(len(slip.rare), len(slip.meant)), honest, slip.keystrokes)
         if len(slip.meant) <= SHORT:
             expected = _chance_of_short(slip, counts, expected, honest)
@@ -209,6 +212,31 @@ def mistyped_values(tally: Tally, known: Mapping[str, int]) -> list[Odd]:
             continue
         odd.append(Odd(slip.rare, counts[slip.rare], round(min(0.95, confidence), 2), slip.meant, slip.meant, counts[slip.meant]))
     return odd
+
+
+def _varying_places(honest: Iterable[str]) -> set[tuple[str, str]]:
+    """Places at which frequent values of one form differ from each other by one letter: GHMA and PHMA in the first.
+
+    Each as what stands around the place and the kind of letter that stands there.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    varying = set()
+    for value in honest:
+        for i, letter in enumerate(value):
+            place = (f"{value[:i]}\0{value[i + 1 :]}", _kind(letter))
+            if seen.setdefault(place, value) != value:
+                varying.add(place)
+    return varying
+
+
+def _at_varying_place(slip: Slip, varying: set[tuple[str, str]]) -> bool:
+    """Whether a rare value only has another letter where the frequent ones differ among themselves: a further member of the series."""
+    start, one, _ = _middle(slip.rare, slip.meant)
+    return len(one) == 1 and (f"{slip.rare[:start]}\0{slip.rare[start + 1 :]}", _kind(one)) in varying
+
+
+def _kind(letter: str) -> str:
+    return "9" if letter.isdigit() else "A" if letter.isupper() else "a" if letter.isalpha() else letter
 
 
 def _chance_of_short(slip: Slip, counts: Mapping[str, int], expected: float, honest: int) -> float:
