@@ -35,31 +35,31 @@ def test_slips_of_the_usual_number_are_told_from_values_that_were_meant() -> Non
 
 
 def gains(r: np.random.Generator) -> list[float]:
-    return (r.integers(100, 99_999, 2_000) * (r.random(2_000) < 0.08)).tolist()
+    return list(r.integers(100, 99_999, 2_000) * (r.random(2_000) < 0.08))
 
 
 def rain(r: np.random.Generator) -> list[float]:
-    return (r.gamma(1, 8, 1_000) * (r.random(1_000) < 0.05)).round(1).tolist()
+    return list((r.gamma(1, 8, 1_000) * (r.random(1_000) < 0.05)).round(1))
 
 
 def full_percentages(r: np.random.Generator) -> list[float]:
-    return np.where(r.random(800) < 0.9, 100.0, r.uniform(40, 99.9, 800).round(1)).tolist()
+    return list(np.where(r.random(800) < 0.9, 100.0, r.uniform(40, 99.9, 800).round(1)))
 
 
 def single_rooms(r: np.random.Generator) -> list[float]:
-    return np.where(r.random(900) < 0.92, 1, 1 + r.poisson(3, 900)).tolist()
+    return list(np.where(r.random(900) < 0.92, 1, 1 + r.poisson(3, 900)))
 
 
 def corrections(r: np.random.Generator) -> list[float]:
-    return np.where(r.random(900) < 0.95, 0.0, r.normal(0, 50, 900).round(2)).tolist()
+    return list(np.where(r.random(900) < 0.95, 0.0, r.normal(0, 50, 900).round(2)))
 
 
 def usual_sizes(r: np.random.Generator) -> list[float]:
-    return r.choice([750.0, 375.0, 500.0, 1_500.0, 187.0], 900, p=[0.86, 0.04, 0.04, 0.04, 0.02]).tolist()
+    return list(r.choice([750.0, 375.0, 500.0, 1_500.0, 187.0], 900, p=[0.86, 0.04, 0.04, 0.04, 0.02]))
 
 
 def usual_fee_and_special_ones(r: np.random.Generator) -> list[float]:
-    return np.where(r.random(900) < 0.85, 49.0, r.choice([19.0, 29.0, 39.0, 59.0, 99.0, 149.0], 900)).tolist()
+    return list(np.where(r.random(900) < 0.85, 49.0, r.choice([19.0, 29.0, 39.0, 59.0, 99.0, 149.0], 900)))
 
 
 @pytest.mark.parametrize("make", [gains, rain, full_percentages, single_rooms, corrections, usual_sizes, usual_fee_and_special_ones])

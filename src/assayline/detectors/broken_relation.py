@@ -13,6 +13,7 @@ from assayline.core import Cell, Finding, Past, Profile
 from assayline.measures import Block, kept, shown
 
 from .notation import Notation, notation_of
+from .outliers import far_numbers
 from .relations import Relation, relations, values_of
 from .typed_sample import Floats, floats, typed_sample
 
@@ -33,11 +34,13 @@ class Blame:
         relations: everything that holds between the columns.
         repeated: per column that hardly repeats, the values that stand in several rows.
         usual: per column, the range that 99 of 100 values lie in.
+        named: per column, the numbers that are accused as outliers or placeholders.
     """
 
     relations: tuple[Relation, ...]
     repeated: Mapping[str, Floats]
     usual: Mapping[str, tuple[float, float]]
+    named: Mapping[str, frozenset[float]]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -46,7 +49,8 @@ class Blame:
     def of(self, values: Mapping[str, Floats]) -> dict[str, tuple[npt.NDArray[np.int64], Floats]]:
         """Per column, the relation (by number, -1 for none) that accuses each row, and the confidence."""
         size = len(next(iter(values.values())))
-        broken = [one.broken(values) for one in self.relations]
+        named = {column: np.isin(values[column], list(numbers)) for column, numbers in self.named.items() if numbers}
+        broken = [one.broken(values) & ~_any([named[column] for column in one.columns if column in named], size) for one in self.relations]
         holds = [one.known(values) & ~wrong for one, wrong in zip(self.relations, broken, strict=True)]
         cleared = {column: np.zeros(size, dtype=np.bool_) for column in self.columns}
         against = {column: np.zeros(size) for column in self.columns}
@@ -116,6 +120,13 @@ class Unbalanced:
         return None if one.broken({**here, self.column: np.array([float(text)])})[0] else text
 
 
+def _any(masks: Sequence[npt.NDArray[np.bool_]], size: int) -> npt.NDArray[np.bool_]:
+    found = np.zeros(size, dtype=np.bool_)
+    for mask in masks:
+        found |= mask
+    return found
+
+
 def blamed(profile: Profile) -> Blame:
     """The relations of a table and how to tell which column of a broken one is wrong."""
     return kept(profile, "blame", lambda: _blamed(profile))
@@ -133,7 +144,7 @@ def _blamed(profile: Profile) -> Blame:
         values, times = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
         if 0 < (times > 1).sum() <= MOST_REPEATED * len(values):
             repeated[column] = values[times > 1]
-    return Blame(found, repeated, usual)
+    return Blame(found, repeated, usual, {column: far_numbers(profile, column) for column in usual})
 
 
 class BrokenRelation:
@@ -166,7 +177,7 @@ class BrokenRelation:
             if not n:
                 continue
             one = blame.relations[int(np.bincount(by[rows]).argmax())]
-            broken = int(one.broken(values_of(block, one.columns)).sum())
+            broken = int((rows & one.broken(values_of(block, one.columns))).sum())
             others = tuple(name for name in one.columns if name != column)
             yield Finding(
                 "dependency_violation", (column, *others),

@@ -22,10 +22,13 @@ LEAST_LOTS = 5
 LEAST_SHIFT = 0.15  # effect floor on the compressed scale: about 0.15 standard deviations
 LEAST_SEGMENT_SHIFT = 0.35
 MOVED_TOO, MOST_MOVED = 0.01, 0.3  # p-value at which another segment has moved too, and the share of segments that may
+ERROR_OF_MEDIAN = 1.2533  # times that of the mean, in a normal law: the square root of pi / 2
 LEAST_SPREAD = np.log(1.15)  # effect floor: 15 % more spread
 BEYOND = 1.25  # times the largest distance of a good lot (docs/statistics.md)
 RECENT = 3  # lots that are still like today where a column wanders
 REST_IS_WELL = 0.02  # p-value above which the rest of the lot, without the segment, counts as normal
+LIKE_GOOD_LOTS = 0.1  # p-value above which a converted lot is where one was to be expected ...
+NOT_REFUTED, CLEARLY = 0.01, 5.0  # ... with a spread that is not refuted, so many times better than after any other conversion
 PULL = 0.02  # only suspicious statistics are explained: the explanation costs more than the test
 
 # Conversions between units people really use; x today = factor * x before + offset. Sources: SI brochure, NIST SP 811.
@@ -148,6 +151,7 @@ def _column(comparison: Comparison, view: View, scale: Scale) -> Iterable[Suspic
     if _lumpy(view):
         share = _beside_the_mode(view)
         p_level, p_shape = max(p_level, share), max(p_shape, share)
+    p_level = min(p_level, _far_level(view))
     p = min(1.0, 3 * min(p_level, p_spread, p_shape))
     if p < PULL and _only_outliers(view, scale):
         p = 1.0
@@ -156,7 +160,25 @@ def _column(comparison: Comparison, view: View, scale: Scale) -> Iterable[Suspic
         if _rest_is_well(view, scale, segment):
             return
     if p < PULL and size >= LEAST_NUMBERS:
-        yield Suspicion(_explained(comparison, view, whole, p_level, p_spread, p_shape, gap, gaps), p)
+        yield Suspicion(_explained(comparison, view, scale, whole, p_level, p_spread, p_shape, gap, gaps), p)
+
+
+def _far_level(view: View) -> float:
+    """P-value of today's median where it lies beyond every number of the past; 1 elsewhere.
+
+    The compressed scale makes little of what lies far out, which is right for single numbers and wrong for whole lots. Medians need no
+    such scale. H0: the median of a lot is predicted by those before it, as its level is; that it also has left the range of all single
+    numbers is the effect floor.
+    """
+    past, now = view.past[np.isfinite(view.past)], view.now[np.isfinite(view.now)]
+    if len(now) < LEAST_NUMBERS or past.min() <= np.median(now) <= past.max():
+        return 1.0
+    sizes = view.per_lot(np.isfinite(view.past))
+    medians = [float(np.median(view.past[(view.lot == lot) & np.isfinite(view.past)])) if sizes[lot] >= LEAST_SEGMENT else np.nan for lot in range(view.lots)]
+    quarters = np.quantile(past, [0.25, 0.75])
+    noise = (ERROR_OF_MEDIAN * (quarters[1] - quarters[0]) / 1.349) ** 2  # of the median of one number
+    found = levels(np.array(medians)[:, None], [float(np.median(now))], (noise / np.maximum(sizes, 1))[:, None], [noise / len(now)])
+    return float(found.p[0])
 
 
 def _lumpy(view: View, among: np.ndarray | None = None) -> bool:
@@ -288,6 +310,26 @@ def _unit(now: Floats, past: Floats, limit: float) -> tuple[str, float, float, f
     return best
 
 
+def _unit_of_far(view: View, scale: Scale) -> tuple[str, float, float] | None:
+    """The one conversion that brings a lot beyond everything of the past back to where its level and its spread were to be expected.
+
+    A move of the whole lot can explain any level, a conversion only its own: one that lands where the next lot was expected, and has a spread
+    that good lots have, is hardly there by accident. None where several do.
+    """
+    past, now = view.past[np.isfinite(view.past)], view.now[np.isfinite(view.now)]
+    if past.min() <= np.median(now) <= past.max():
+        return None
+    fits: list[tuple[float, float, tuple[str, float, float]]] = []
+    for name, factor, offset in CONVERSIONS:
+        if name not in TEMPERATURES or TEMPERATURES[name][0] <= float(np.median(past)) <= TEMPERATURES[name][1]:
+            undone = np.arcsinh(((view.now - offset) / factor - scale.middle) / scale.width)
+            moved = _moved(undone, scale.past, view.lot, view.lots)
+            fits.append((min(float(moved.level.p[0]), float(moved.spread.p[0])), float(moved.level.p[0]), (name, factor, offset)))
+    fits.sort(reverse=True)
+    (best, level, unit), (second, _, _) = fits[0], fits[1]
+    return unit if best >= NOT_REFUTED and level >= LIKE_GOOD_LOTS and best >= CLEARLY * second else None
+
+
 def _segment_finding(comparison: Comparison, view: View, segment: Segment) -> Iterable[Suspicion]:
     now_code, past_code, values = segment.group.codes
     now, past = view.now[now_code == segment.code], view.past[past_code == segment.code]
@@ -317,7 +359,7 @@ def _segment_finding(comparison: Comparison, view: View, segment: Segment) -> It
     ), segment.p)  # fmt: skip
 
 
-def _explained(comparison: Comparison, view: View, whole: Moved, p_level: float, p_spread: float, p_shape: float, gap: float, gaps: Floats) -> Finding:
+def _explained(comparison: Comparison, view: View, scale: Scale, whole: Moved, p_level: float, p_spread: float, p_shape: float, gap: float, gaps: Floats) -> Finding:
     now, past = view.now[np.isfinite(view.now)], view.past[np.isfinite(view.past)]
     before, after = float(np.median(past)), float(np.median(now))
     evidence: dict[str, float | str] = {"median": after, "usual_median": before, "spread_ratio": round(float(np.exp(whole.log_spread)), 3)}
@@ -327,10 +369,11 @@ def _explained(comparison: Comparison, view: View, whole: Moved, p_level: float,
     near = max(BEYOND * limit, 1.63 / np.sqrt(len(now)))  # what good lots have, or the gap that chance exceeds once in a hundred (Kolmogorov)
     unit = _unit(now, past, near) or (_unit(now, recent, near)
         if len(recent) >= 20 else None)  # of a wandering column only the last lots are like today
-    if unit is not None:
+    known = unit[:3] if unit is not None else _unit_of_far(view, scale)
+    if known is not None:
         return Finding(
-            "unit_change", (view.name,), f"{view.name} looks converted ({unit[0]}): median {number(after)} against {number(before)} in {lots(comparison.lots)}.",
-            severity=0.75, layer="history", evidence={**evidence, "factor": unit[1], "offset": unit[2]}, suggestion=f"undo {unit[0]}", picture=picture,
+            "unit_change", (view.name,), f"{view.name} looks converted ({known[0]}): median {number(after)} against {number(before)} in {lots(comparison.lots)}.",
+            severity=0.75, layer="history", evidence={**evidence, "factor": known[1], "offset": known[2]}, suggestion=f"undo {known[0]}", picture=picture,
         )  # fmt: skip
     part = _part(view, now, past, limit)
     if part is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from assayline.core import Cell
 from assayline.measures import Block
@@ -45,8 +46,10 @@ class NumbersAre:
         typed: Any = column.typed
         if column.kind == "time":
             typed = typed.to_physical()
-        elif column.kind != "number":
-            return []
+        elif column.kind != "number":  # the past may read a column of numbers that today is kept as text
+            if column.series.dtype != pl.String:
+                return []
+            typed = column.series.str.strip_chars().cast(pl.Float64, strict=False)
         numbers = typed.cast(float, strict=False).fill_null(float("nan")).to_numpy()
         with np.errstate(invalid="ignore"):
             rows = np.flatnonzero(self.test(numbers) & np.isfinite(numbers))

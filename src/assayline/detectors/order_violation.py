@@ -10,6 +10,7 @@ import numpy as np
 from assayline.core import Cell, Finding, Past, Profile
 from assayline.measures import Block, Sample, kept, natures, shown
 
+from .outliers import far_numbers
 from .relations import MOST_COLUMNS, values_of
 from .typed_sample import Floats, floats, typed_sample
 
@@ -51,11 +52,13 @@ class OutOfOrder:
         column: the column.
         orders: all orders of the table that are broken somewhere.
         usual: per column, the range that 99 of 100 values lie in.
+        named: numbers of the column that are accused as outliers or placeholders.
     """
 
     column: str
     orders: tuple[Order, ...]
     usual: Mapping[str, tuple[float, float]]
+    named: frozenset[float]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -65,8 +68,9 @@ class OutOfOrder:
         return self
 
     def __call__(self, block: Block, /) -> Sequence[Cell]:
-        sure = blamed(values_of(block, tuple(self.usual)), self.orders, self.usual)[self.column]
-        rows = np.flatnonzero(sure > 0)
+        values = values_of(block, tuple(self.usual))
+        sure = blamed(values, self.orders, self.usual)[self.column]
+        rows = np.flatnonzero((sure > 0) & ~np.isin(values[self.column], list(self.named)))
         return [
             Cell(block.start + row, self.column, float(sure[row]), text)
             for row, text in zip(rows.tolist(), shown(block.column(self.column).series.gather(rows)), strict=True)
@@ -182,7 +186,8 @@ class OrderViolation:
             usual[name] = (low, high)
         sure = blamed(values, found, usual)
         for column in names:
-            n = int((sure[column] > 0).sum())
+            named = far_numbers(profile, column)
+            n = int(((sure[column] > 0) & ~np.isin(values[column], list(named))).sum())
             one = max((one for one in found if column in (one.smaller, one.larger)), key=lambda one: (one.share, one.smaller))
             if not n:
                 continue
@@ -192,6 +197,6 @@ class OrderViolation:
                 f"{one.smaller} is at most {one.larger} in {one.share:.2%} of the rows looked at, and in {one.by_chance:.1%} when the rows of one are shifted; "
                 f"in {n:,} {'row' if n == 1 else 'rows'} {column} is on the wrong side.",
                 severity=0.35, evidence={"cells": n, "holds_share": one.share, "by_chance": one.by_chance, "relation": f"{one.smaller} <= {one.larger}"},
-                suggestion="check both cells of these rows; they may have been swapped", locate=OutOfOrder(column, found, usual),
+                suggestion="check both cells of these rows; they may have been swapped", locate=OutOfOrder(column, found, usual, named),
                 picture={"kind": "share", "value": 1 - one.share, "usual": 0.0},
             )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assayline.core import Finding, Past, Profile
-from assayline.measures import Moments, natures
+from assayline.measures import Moments, kept, natures
 
 from .disguised_missing import numbers_of, placeholders
 from .intervals import iso, listed
@@ -88,6 +88,22 @@ def _when(profile: Profile, column: str, chosen: set[float]) -> dict[str, str]:
     keys = {streams.keys[int(np.searchsorted(streams.bounds, place, side="right")) - 1] for place in places.tolist()}
     where = streams.named(keys.pop()) if streams.key is not None and len(keys) == 1 else None
     return said | ({"key": where.removeprefix(f"{streams.key} = "), "where": where} if where else {})
+
+
+def far_numbers(profile: Profile, column: str) -> frozenset[float]:
+    """The numbers of a column that are accused for where they lie, or as a placeholder: what they break besides is no news."""
+
+    def looked() -> frozenset[float]:
+        found, moments = numbers_of(profile, column), profile.of(column, Moments)
+        if found is None or moments is None or moments.n < LEAST:
+            return frozenset()
+        numbers, rows, _, _ = found
+        taken = {one.number for one in placeholders(profile, column)}
+        keep = ~np.isin(numbers, list(taken)) if taken else np.ones(len(numbers), dtype=np.bool_)
+        far = _far(numbers[keep], rows[keep]) if _may_be_far(moments) else None
+        return frozenset(taken | (far[0] if far is not None else set()))
+
+    return kept(profile, f"far {column}", looked)
 
 
 def _may_be_far(moments: Moments) -> bool:

@@ -129,6 +129,8 @@ def _relations(profile: Profile) -> tuple[Relation, ...]:
     rows = np.linspace(0, block.rows - 1, min(ROWS, block.rows)).astype(np.int64)
     values = {name: found[rows] for name in names if (found := floats(block, name)) is not None}
     names = [name for name, found in values.items() if np.isfinite(found).sum() >= LEAST_ROWS]
+    if len(names) < 2:
+        return ()
     tolerances = {name: 0.5 * 10.0 ** -_decimals(values[name]) for name in names}
     surest: dict[tuple[str, ...], Relation] = {}
     for one in _tried(names, values, tolerances):

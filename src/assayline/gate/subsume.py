@@ -29,7 +29,7 @@ EXPLAINS: dict[str, frozenset[str]] = {
     "impossible_date": frozenset({"pattern_break", "mixed_types"}),
     "clock_reset": frozenset({"broken_sequence", "impossible_date", "outliers", "global_shift", "missing_day", "out_of_order", "noise_increase"}),
     "stuck_clock": frozenset({"stuck_sensor", "constant_column", "duplicate_key", "broken_sequence"}),
-    "broken_sequence": frozenset({"outliers"}),
+    "broken_sequence": frozenset({"outliers", "out_of_order"}),
     "local_time": frozenset({"missing_day", "out_of_order"}),
     "constant_column": frozenset({"stuck_sensor", "global_shift", "noise_increase", "constant", "label_imbalance"}),
     "sign_flip": frozenset({"outliers", "global_shift", "noise_increase"}),

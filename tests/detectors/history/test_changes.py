@@ -255,3 +255,21 @@ def test_rows_that_meet_between_lots_may_meet_within_one() -> None:
 
     assert chance(10**12) < 1e-5
     assert chance(5_000) > 1e-3
+
+
+@pytest.mark.parametrize("columns", [("air",), ("air", "felt")])
+def test_a_lot_in_fahrenheit_is_named_in_a_flow_that_warms(columns: tuple[str, ...]) -> None:
+    """Beside a level that moves every week the step to Fahrenheit is small on a compressed scale; it is beyond everything all the same."""
+
+    def week(number: int) -> pl.DataFrame:
+        rng = np.random.default_rng(number)
+        hours = np.arange(168)
+        air = 12 + number + 5 * np.sin(hours / 24 * 2 * np.pi) + rng.normal(0, 2.5) + rng.normal(0, 1, 168)
+        return pl.DataFrame({"hour": hours % 24, "air": air.round(1), "felt": (air + rng.normal(1, 1, 168)).round(1), "wind": rng.gamma(4, 3, 168).round(1)})
+
+    past = Past(tuple(profile(week(number)) for number in range(16)), tuple(map(str, range(16))))
+
+    found = History()(profile(week(16).with_columns(((pl.col(name) * 1.8 + 32).round(1)) for name in columns)), past)
+
+    assert sorted((one.code, one.columns[0]) for one in found if one.severity >= 0.3) == [("unit_change", name) for name in columns]
+    assert not [one for one in History()(profile(week(16)), past) if one.severity >= 0.3]

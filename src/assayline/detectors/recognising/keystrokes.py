@@ -21,6 +21,7 @@ ACCEPTED = 0.6  # least confidence of an accusation
 CHOICES = 10.0
 FREQUENT_KEPT, RARE_KEPT = 2_000, 4_000  # bounds of the work: the most frequent values that may be meant, and the rare ones tested
 VOCABULARY = 2_000  # different words of five letters and more; forms get by with hundreds, prose has thousands (Heaps' law)
+LONG_WORD = 7  # letters: in sentences shorter words have endings that make others of them (della, delle)
 WORDY_VALUES = 10_000  # values whose words are looked at
 WORD = re.compile(r"[^\W\d_]{3,}")
 _PARTS = re.compile(r"[\W_]")
@@ -277,7 +278,7 @@ def mistyped_words(tally: Tally, known: Mapping[str, int], *, sentences: bool = 
     counts: dict[str, int] = defaultdict(int)
     places: dict[str, list[int]] = defaultdict(list)
     for position, (value, rows) in enumerate(zip(values, tally.counts.tolist(), strict=False)):
-        for word in {word for word in WORD.findall(value) if len(word) >= 5}:
+        for word in {word for word in WORD.findall(value) if len(word) >= (LONG_WORD if sentences else 5)}:
             counts[word] += rows
             places[word].append(position)
     if len(counts) < 2 or (sentences and len(counts) > VOCABULARY):
