@@ -131,12 +131,14 @@ def _planned(series: pl.Series, text: bool) -> ColumnPlan:
 
 def _planned_text(series: pl.Series, text: bool) -> ColumnPlan:
     name = series.name
-    values = series.drop_nulls()
-    if values.len() == 0:
+    if series.len() <= FEW_ROWS:
+        filled = [value for value in series.to_list() if value is not None]
+    else:
+        values = series.drop_nulls()
+        filled = (values.gather_every(values.len() // 2_048) if values.len() > FEW_ROWS else values).to_list()
+    if not filled:
         return ColumnPlan(name, "text")
-    if values.len() > 4_096:
-        values = values.gather_every(values.len() // 2_048)
-    listed = [value[:LONGEST].strip() for value in values.to_list()]  # at most a few thousand: Python is as fast as calling an engine, and faster on wide tables
+    listed = [value[:LONGEST].strip() for value in filled]  # at most a few thousand: Python is as fast as calling an engine, and faster on wide tables
     listed = [value for value in listed if value and value.lower() not in MISSING_WORDS]
     if not listed:
         return ColumnPlan(name, "text")
