@@ -72,3 +72,12 @@ def test_subsuming_never_leaves_nothing(findings: list[Finding]) -> None:
 )
 def test_what_a_finding_does_follows_the_policy(severity: float, rows: int, layer: str, verdict: Verdict) -> None:
     assert Policy().of(finding("typo", severity=severity, rows=rows, layer=layer), rows=100) == verdict
+
+
+def test_a_changed_relation_is_explained_by_what_happened_to_one_of_its_columns() -> None:
+    relation = Finding("shuffled_column", ("x", "y"), "x goes with y in another way.", 0.45, layer="multivariate")
+    column = Finding("disguised_missing", ("x",), "-999 stands for nothing.", 0.6)
+    elsewhere = Finding("disguised_missing", ("group",), "-999 stands for nothing.", 0.6)
+
+    assert [one.code for one in subsume([relation, column])] == ["disguised_missing"]
+    assert sorted(one.code for one in subsume([relation, elsewhere])) == ["disguised_missing", "shuffled_column"]

@@ -111,7 +111,19 @@ def causes(findings: Sequence[Finding]) -> list[Finding]:
     if whole is not None:
         return [whole]
     source_lost_them = _source_lost_them(findings)
-    return [one for one in findings if not any(_explains(other, one, source_lost_them) for other in findings if other is not one)]
+    left = [
+        one for one in findings
+        if not any(
+            _explains(other, one, source_lost_them) and not (_rank(one) < _rank(other) and _explains(one, other, source_lost_them))
+            for other in findings if other is not one
+        )
+    ]  # fmt: skip
+    return left or sorted(findings, key=_rank)[:1]  # explanations may run in a circle; something happened all the same
+
+
+def _rank(finding: Finding) -> tuple[int, float, str]:
+    """Of two findings that explain each other the one with the lower rank stays."""
+    return ORDER.index(finding.code) if finding.code in ORDER else len(ORDER), -finding.severity, finding.sentence
 
 
 def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
@@ -135,7 +147,7 @@ def _explains(cause: Finding, symptom: Finding, source_lost_them: bool) -> bool:
     if cause.code == "fk_break" and symptom.code in ("sign_flip", "unit_change", "precision_loss"):
         return False
     if cause.code in _BLURS and symptom.where is not None and any(symptom.where.startswith(f"{name} = ") for name in cause.columns):
-        return symptom.columns[:1] != cause.columns[:1]  # the segment is not the one it was
+        return not set(symptom.columns) & set(cause.columns)  # the segment is not the one it was
     if "left_ratio" in symptom.evidence and "left_ratio" not in cause.evidence and not set(cause.columns) & set(symptom.columns):
         return cause.code in _OUT_OF_STEP or cause.code in EVERYTHING or symptom.code in ANYWHERE.get(cause.code, ())
     if "left_ratio" in cause.evidence and "left_ratio" not in symptom.evidence and symptom.code in _MOVED and set(cause.columns) & set(symptom.columns):

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from assayline.core import Finding, Past, Profile
-from assayline.measures import DeviceSteps, Values
+from assayline.measures import DeviceSteps
 from assayline.measures.clock import DAY, HOUR
 
 from .intervals import every, iso, lasting, listed, spoken
-from .streams import Streams, streams_of
+from .streams import Streams, device_column, streams_of
 from .summer_time import is_change
 
 LEAST_MISSING = 3  # readings: one or two are lost on the way everywhere
@@ -250,12 +250,6 @@ def _of_large(profile: Profile) -> Iterable[Finding]:
         for number in order[:SHOWN].tolist():
             gap = Gap(number, int(steps.longest_start[number]), int(steps.longest_start[number] + steps.longest[number]), int(missing[number]), float(cadence[number]))
             yield _worded(column, key, steps.keys[number], [gap], len(order))
-
-
-def device_column(profile: Profile, column: str, keys: tuple[str, ...]) -> str | None:
-    """The column that names these devices."""
-    names = set(keys)
-    return next((name for name, values in profile.all_of(Values).items() if values.complete and names <= set(values.counts) and name != column), None)
 
 
 def _said(streams: Streams, key: str | None, gaps: list[Gap], devices: int) -> Finding:

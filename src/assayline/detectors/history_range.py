@@ -9,8 +9,8 @@ import numpy as np
 from assayline.core import Finding
 from assayline.measures import Moments
 
-from .comparison import Comparison, View
-from .expectation import at_least
+from .comparison import Comparison, Floats, View
+from .expectation import at_least, shares
 from .history_distribution import CONVERSIONS
 from .locating_numbers import NumbersAre
 from .resemblance import largest_gap, usual_gap
@@ -23,6 +23,7 @@ HEAVY = 0.1  # tail index from which values far out are a matter of course
 WORST_STEP = 1.5  # times the largest step by which a good lot ever left the range of the others
 LEAST_CONVERTED = 5  # odd values from which a conversion is more than a coincidence
 LEAST_BETWEEN = 3  # values a little beyond the range: noise fills the way to the far ones, single faults do not
+LEAST_SPILL = 0.5  # of the values beyond the range, that may lie far from all others for them to be noise and not outliers
 MOST_CELLS = 0.3  # when more of the column lies outside, it has shifted and its values are no outliers
 
 
@@ -62,6 +63,10 @@ def _outside(comparison: Comparison, view: View) -> Iterable[Suspicion]:
     bottom = -_edge(-now, -low + width * max(LEAST_STEP, WORST_STEP * below), LEAST_STEP * width)
     outside = (now > top) | (now < bottom)
     cells = int(outside.sum())
+    spill = _spill(view, now, lows, highs)
+    if spill < 1 and cells <= LEAST_SPILL * ((now > high) | (now < low)).sum():
+        yield _noise(comparison, view, now, (low, high), (bottom, top), spill)
+        return
     if not cells or cells > MOST_CELLS * len(now):
         return
     values, counts = np.unique(now[outside], return_counts=True)
@@ -70,13 +75,7 @@ def _outside(comparison: Comparison, view: View) -> Iterable[Suspicion]:
     p = max(_tail(now[now > top], now, view.past, 1.0), _tail(now[now < bottom], now, view.past, -1.0))
     between = int((~outside & ((now > high) | (now < low))).sum())
     if between >= max(LEAST_BETWEEN, 0.5 * cells) and (now > high).any() and (now < low).any():
-        spread = float(np.std(now) / max(float(np.nanstd(view.past)), 1e-12))
-        yield Suspicion(Finding(
-            "noise_increase", (view.name,), f"{cells + between:,} values of {view.name} spill over both ends of {number(low)} to {number(high)}, the range of "
-            f"{lots(comparison.lots)}: it varies {number(spread)} times as much.",
-            severity=0.45, layer="history", evidence={"spread_ratio": round(spread, 3), "past_low": low, "past_high": high, "share": round((cells + between) / len(now), 5)},
-            suggestion="ask what disturbs the measurement", picture=_drawn(now, bottom, top),
-        ), p)  # fmt: skip
+        yield _noise(comparison, view, now, (low, high), (bottom, top), p)
         return
     converted = _conversion(now[outside], now[~outside], low, high)
     if converted is not None and not _rest_as_usual(view, now[~outside]):
@@ -105,6 +104,38 @@ def _outside(comparison: Comparison, view: View) -> Iterable[Suspicion]:
         picture=_drawn(now, bottom, top),
         locate=NumbersAre.outside(view.name, bottom, top, 0.8),
     ), p)  # fmt: skip
+
+
+def _noise(comparison: Comparison, view: View, now: np.ndarray, past: tuple[float, float], drawn: tuple[float, float], p: float) -> Suspicion:
+    low, high = past
+    beyond = int(((now > high) | (now < low)).sum())
+    spread = float(np.std(now) / max(float(np.nanstd(view.past)), 1e-12))
+    return Suspicion(Finding(
+        "noise_increase", (view.name,), f"{beyond:,} values of {view.name} spill over both ends of {number(low)} to {number(high)}, the range of "
+        f"{lots(comparison.lots)}: it varies {number(spread)} times as much.",
+        severity=0.45, layer="history", evidence={"spread_ratio": round(spread, 3), "past_low": low, "past_high": high, "share": round(beyond / len(now), 5)},
+        suggestion="ask what disturbs the measurement", picture=_drawn(now, *drawn),
+    ), p)  # fmt: skip
+
+
+def _spill(view: View, now: np.ndarray, lows: np.ndarray, highs: np.ndarray) -> float:
+    """P-value of so many values beyond both ends of the range of the past.
+
+    H0: values leave the range of the other lots at no more than the worst rate of any good lot. Both ends must have some: a level that moved
+    leaves at one end only.
+    """
+    above, below = int((now > highs.max()).sum()), int((now < lows.min()).sum())
+    if min(above, below) < LEAST_BETWEEN or len(lows) != view.lots:
+        return 1.0
+    left = (view.past > _of_the_others(highs)[view.lot]) | (view.past < -_of_the_others(-lows)[view.lot])
+    found = shares([above + below], [len(now)], view.per_lot(left)[:, None], view.per_lot(np.isfinite(view.past))[:, None])
+    return float(found.more[0])
+
+
+def _of_the_others(highs: Floats) -> Floats:
+    """For each lot the largest of all others."""
+    order = np.sort(highs)
+    return np.asarray(np.where(highs == order[-1], order[-2], order[-1]))
 
 
 BINS = 24  # of the picture

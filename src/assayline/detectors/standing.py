@@ -48,11 +48,16 @@ class Standstill:
     chance: float
 
 
-def standstills(streams: Streams, numbers: Floats) -> list[Standstill]:
+def standstills(streams: Streams, numbers: Floats, *, bounded: bool = True) -> list[Standstill]:
     """The runs of one value that are too long for this column, the longest first.
 
     Null hypothesis: whether a reading repeats the last one depends on its value and on whether the last one repeated too, with the shares
     seen outside the accused runs (a Markov chain); then n * p ** (length - 1) runs as long are expected. Missing readings are passed over.
+
+    Args:
+        streams: the readings of each device.
+        numbers: what they read.
+        bounded: readings may rest at the least or the most that the device can tell; a clock cannot.
     """
     device = np.repeat(np.arange(len(streams.keys)), np.diff(streams.bounds))
     filled = np.flatnonzero(np.isfinite(numbers))
@@ -87,7 +92,7 @@ def standstills(streams: Streams, numbers: Floats) -> list[Standstill]:
     for run in ranked[:accused].tolist():
         length = int(lengths[run])
         p = max(repeat, stays, float(share[code[run]]))
-        at_limit = values[code[run]] in (values[0], values[-1])
+        at_limit = bounded and values[code[run]] in (values[0], values[-1])
         if length < max(LEAST_RUN, CLEAR * usual) or rests[code[run]] or p >= RESTS or (at_limit and len(x) < LEAST_OF_LIMIT):
             continue
         chance = len(x) * math.exp((length - 1) * math.log(p))

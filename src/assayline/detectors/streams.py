@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from assayline.core import Profile
-from assayline.measures import HEAD_ROWS, Block, Plan, Sample, natures, shown
+from assayline.measures import HEAD_ROWS, Block, Plan, Sample, Values, natures, shown
 from assayline.measures.clock import DAY, HOUR
 from assayline.measures.nature import Nature, kept
 
@@ -243,3 +243,9 @@ def _roughness(streams: Streams, column: str) -> float:
     inside[streams.bounds[1:-1] - 1] = False
     steps = steps[inside & np.isfinite(steps)]
     return float(steps.mean()) if len(steps) else 0.0
+
+
+def device_column(profile: Profile, column: str, keys: tuple[str, ...]) -> str | None:
+    """The column that names these devices."""
+    names = set(keys)
+    return next((name for name, values in profile.all_of(Values).items() if values.complete and names <= set(values.counts) and name != column), None)

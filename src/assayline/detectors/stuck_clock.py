@@ -85,7 +85,7 @@ class StuckClock:
 def _by_device(streams: Streams) -> Iterable[Finding]:
     """The clock of each device, where every row is known."""
     by_device: dict[str, list[Standstill]] = {}
-    for one in standstills(streams, streams.micros.astype(np.float64)):
+    for one in standstills(streams, streams.micros.astype(np.float64), bounded=False):
         by_device.setdefault(one.key, []).append(one)
     stopped = sorted(by_device.items(), key=lambda item: -item[1][0].readings)
     for key, found in stopped[:SHOWN]:

@@ -14,12 +14,11 @@ from assayline.measures import HEAD_ROWS, Block, DeviceRuns, DeviceSteps, Moment
 from assayline.measures.nature import Nature
 
 from .disguised_missing import placeholders
-from .gaps import device_column
 from .intervals import iso, listed, spoken
 from .locating import RowsAre
 from .standing import Standstill, standstills
 from .streams import LEAST_ROWS as LEAST_OF_STREAM
-from .streams import SORTED, Streams, streams_of
+from .streams import SORTED, Streams, device_column, streams_of
 from .wording import number
 
 LEAST_ROWS = 200

@@ -64,7 +64,7 @@ def meanings(profile: Profile, plan: Plan) -> dict[str, str | None]:
 
 
 def _of_values(profile: Profile, column: str, nature: Nature, plan: Plan) -> str | None:
-    if plan.key == column:
+    if plan.key == column and nature.kind != "boolean":
         return "device"
     if nature.kind == "number":
         moments = profile.of(column, Moments)

@@ -16,7 +16,6 @@ from assayline.detectors.comparison import Comparison
 from assayline.detectors.history import History
 from assayline.detectors.history_relations import Relations
 from assayline.detectors.suspicion import ALARMS_PER_LOT, believed
-from assayline.gate import subsume
 from assayline.measures import profile
 
 FULL = os.environ.get("ASSAY_FULL") == "1"
@@ -101,15 +100,6 @@ def test_a_change_of_one_column_is_no_change_of_a_relation() -> None:
     found = list(Relations()(Comparison(profile(louder), Past(PAST, tuple(map(str, range(LOTS)))))))
 
     assert [one for one in found if one.p < 1e-3 and "free" in one.finding.columns] == []
-
-
-def test_a_finding_about_the_column_explains_it() -> None:
-    (finding,) = said(profile(shuffled(plant(LOTS), "y")))
-    column = Finding("disguised_missing", (finding.columns[0],), "-999 stands for nothing.", 0.6)
-    elsewhere = Finding("disguised_missing", ("group",), "-999 stands for nothing.", 0.6)
-
-    assert [one.code for one in subsume([finding, column])] == ["disguised_missing"]
-    assert sorted(one.code for one in subsume([finding, elsewhere])) == ["disguised_missing", "shuffled_column"]
 
 
 def test_a_balanced_flow_may_lose_its_balance() -> None:
