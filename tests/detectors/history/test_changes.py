@@ -273,3 +273,28 @@ def test_a_lot_in_fahrenheit_is_named_in_a_flow_that_warms(columns: tuple[str, .
 
     assert sorted((one.code, one.columns[0]) for one in found if one.severity >= 0.3) == [("unit_change", name) for name in columns]
     assert not [one for one in History()(profile(week(16)), past) if one.severity >= 0.3]
+
+
+def weights(number: int) -> pl.DataFrame:
+    rng = np.random.default_rng(number)
+    return pl.DataFrame({"shop": rng.choice(["Bonn", "Kiel", "Ulm"], 200), "weight": rng.normal(70, 5, 200).round(1)})
+
+
+WEIGHTS = Past(tuple(profile(weights(number)) for number in range(20)), tuple(map(str, range(20))))
+
+
+def warned(lot: pl.DataFrame) -> list[str]:
+    return [one.code for one in History()(profile(lot), WEIGHTS) if one.severity >= 0.3]
+
+
+def test_noise_without_a_gap_to_the_others_is_noticed_when_it_spills_over_both_ends() -> None:
+    noise = np.random.default_rng(1).normal(0, 30, 200) * (np.arange(200) % 7 == 0)
+
+    assert warned(weights(20).with_columns(weight=(pl.col("weight") + noise).round(1))) == ["noise_increase"]
+    assert warned(weights(20)) == []
+
+
+def test_a_segment_that_moved_is_not_explained_by_the_relation_that_it_changed() -> None:
+    moved = weights(20).with_columns(weight=pl.when(pl.col("shop") == "Kiel").then(pl.col("weight") + 12).otherwise("weight"))
+
+    assert warned(moved) == ["segment_shift"]
