@@ -59,3 +59,16 @@ def test_accidental_errors_are_rarely_taken_for_changes() -> None:
 def test_what_never_changes_does_not_evolve() -> None:
     assert not evolves(PEOPLE, panel(0, 0.0))
     assert not evolves(np.full(3, -1), np.zeros(3, dtype=np.int64))
+
+
+def test_a_rounded_measurement_names_nothing() -> None:
+    """Carbon monoxide in steps of 100: equal readings of two stations are no key."""
+    numbers = np.random.default_rng(3)
+    south = np.arange(108) % 3 == 2
+    level = np.where(south, numbers.integers(6, 9, 108), numbers.integers(3, 6, 108)) * 100
+    level[[10, 50]] = 700
+    readings = pl.DataFrame({"station": np.where(south, "south", "north"), "co": level})
+
+    assert [one.columns for one in DependencyViolation()(profile(readings), Past())] == []
+    codes = readings.with_columns(co=pl.col("co") + 7)
+    assert [one.columns for one in DependencyViolation()(profile(codes), Past())] == [("station", "co")]

@@ -188,7 +188,16 @@ def _can_determine(column: str, nature: Nature, profile: Profile) -> bool:
     if moments is None or moments.whole < moments.n or moments.low < 0:
         return False
     same_width = moments.low >= 100 and len(f"{moments.low:.0f}") == len(f"{moments.high:.0f}")
-    return named_as_key(column) or same_width
+    return named_as_key(column) or (same_width and not _rounded(column, profile))
+
+
+def _rounded(column: str, profile: Profile) -> bool:
+    """Whether all numbers of a column are multiples of ten, as measurements are that were rounded, and codes are not."""
+    sample = profile.of(None, Sample)
+    if sample is None or column not in sample.frame.columns:
+        return False
+    numbers = sample.frame.get_column(column).cast(pl.Float64, strict=False).drop_nulls()
+    return bool(numbers.len() and (numbers % 10 == 0).all())
 
 
 def _repeats(codes: Ints, size: int) -> bool:

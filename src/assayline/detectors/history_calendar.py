@@ -160,7 +160,9 @@ def _hole(comparison: Comparison, view: View) -> Iterable[Suspicion]:
         return
     today_first, _ = _bulk(view.now[np.isfinite(view.now)])
     step = today_first - float(first[-1])
-    longest = float(np.sort(steps)[-1]) if len(steps) < 10 else float(np.quantile(steps, 0.97))
+    # A single skip of the past was an accident, several are how the flow is: then the longest counts.
+    skips = int((steps > REGULAR * usual).sum())
+    longest = float(steps.max()) if len(steps) < 10 or skips > 1 else float(np.quantile(steps, 0.97))
     missing_days = today_first - float(last[-1]) - 1
     gaps = first[1:] - last[:-1] - 1
     if step <= REGULAR * usual or step <= REGULAR * longest or step < usual + 1 or missing_days <= 1.2 * float(gaps.max(initial=0)):
