@@ -27,7 +27,7 @@ from process import cost
 from results import Result
 
 COMMAND = "make bench ONLY=lots"
-WARNING = 0.3  # severity from which a finding is no note: assayline.gate.Policy().warn_at
+WARNING = 0.3  # severity from which a finding is no note: assayline.judgement.Policy().warn_at
 # Set before anything was built; the best simple method on the same suite (a robust z-score over ten numbers a column) notices 57 %
 # at 5 % false alarms, and 17 % of the sound lots at its usual threshold.
 LEAST_GROSS, MOST_FALSE = 0.80, 0.05

@@ -30,12 +30,17 @@ BENCHMARKS = {
     "regions": (15, "1,042 real daily files with real defects, each warning put beside the files"),
     "past_cost": (5, "what a thousand earlier lots add to the time to a verdict"),
     "peers": (20, "other tools on the same tables and lots"),
+    "gate_cost": (8, "the gate beside a scan, a thousand small lots, bytes of ledger and store"),
+    "gate_split": (3, "rows put aside by 20 rules, beside code written by hand and other tools"),
+    "gate_answers": (3, "what a long ledger takes to list lots, flows and quarantined rows"),
+    "gate_verdicts": (15, "sound lots accused by the gate as flows go on, and faulty ones noticed"),
     "hostile": (15, "damaged, lying and malicious inputs: never a hang, a crash or an execution"),
 }
 # What is measured together; the figures of a group are kept in one file.
 GROUPS = {
     "scan": ("cells", "lots", "hostile", "speed"),
     "truth": ("truth_cells", "truth_lots", "suggestions", "streams", "error_control", "regions", "past_cost", "peers"),
+    "gate": ("gate_cost", "gate_split", "gate_answers", "gate_verdicts"),
 }
 GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
 

@@ -23,6 +23,7 @@ FAMILIES = {
     "joint": "columns against each other",
     "reference": "keys of other tables",
     "nature": "what the data is; notes, not faults",
+    "rule": "what users demand",
     "file": "what reading itself noticed",
 }
 BY_THE_SCAN = ("duplicate_lot",)  # needs the files themselves, which no detector sees
@@ -58,7 +59,7 @@ def _link(code: str) -> str:
 def _finder(code: str, family: str, detectors: list[str]) -> str:
     if detectors:
         return ", ".join(f"`{name}`" for name in sorted(set(detectors)))
-    return "the readers" if family == "file" else "the scan" if code in BY_THE_SCAN else "no detector yet"
+    return "the readers" if family == "file" else "the rules of a flow" if family == "rule" else "the scan" if code in BY_THE_SCAN else "no detector yet"
 
 
 PAGES = {"findings.md": findings}

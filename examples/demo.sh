@@ -1,5 +1,5 @@
 #!/bin/sh
-# `make demo`: judges two real deliveries against their own past and leaves a report and a list of bad cells in demo/.
+# `make demo`: judges two real deliveries against their own past and leaves a report, a list of bad cells and a project in demo/.
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p demo
@@ -26,7 +26,18 @@ step "3  A public health bulletin on the day its publisher added six columns, un
 echo   "   \$ assay scan examples/data/covid-italy/2021-01-15.csv --past examples/data/covid-italy/past"
 in_short assay scan examples/data/covid-italy/2021-01-15.csv --past examples/data/covid-italy/past
 
+step "4  The gate: the same weeks one after another, into a project that remembers them"
+echo   "   \$ assay gate bikes examples/data/bikes/past/*.csv examples/data/bikes/2012-07-09.csv --project demo/shop"
+rm -rf demo/shop
+assay init demo/shop > /dev/null
+assay rules add bikes "temperature_c between -30 and 45" --action split --reason "it was never hotter here" --project demo/shop
+judged assay gate bikes examples/data/bikes/past/*.csv examples/data/bikes/2012-07-09.csv --project demo/shop
+echo
+judged assay quarantine list --project demo/shop
+judged assay flow bikes --project demo/shop --html demo/flow.html > /dev/null
+
 step "Done"
 echo "   report, to open in a browser    $(pwd)/demo/report.html"
 echo "   every cell held to be wrong     $(pwd)/demo/bad.csv  ($(($(wc -l < demo/bad.csv) - 1)) cells)"
+echo "   the flow over time              $(pwd)/demo/flow.html"
 echo "   next, on a file of your own     .venv/bin/assay scan YOUR_FILE"

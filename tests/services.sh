@@ -1,7 +1,17 @@
 #!/bin/sh
-# Puts in place what the tests of databases need: a PostgreSQL that answers, or its programs, of which the tests start one of their own.
-# On a machine that has neither and is not ours to change, it says so, and those tests are skipped just as loudly.
+# Puts in place what tests need beside Python: strace; and a PostgreSQL that answers, or its programs, of which the tests start one of their own.
+# On a machine that has them not and is not ours to change, it says so, and those tests are skipped just as loudly.
 set -eu
+
+# strace kills the gate at each of its system calls (tests/line/test_killsweep.py).
+if command -v strace >/dev/null 2>&1; then
+  echo "services: strace is here"
+elif [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1 \
+  && { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends strace; } >/dev/null 2>&1; then
+  echo "services: strace was installed"
+else
+  echo "services: CRASHES ARE NOT TESTED HERE: no strace, no way to install it (apt-get install strace)" >&2
+fi
 
 if [ -n "${ASSAY_POSTGRES:-}" ]; then echo "services: PostgreSQL as named by ASSAY_POSTGRES"; exit 0; fi
 if ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1; then

@@ -3,6 +3,7 @@
     import assayline
     report = assayline.scan("orders.csv")      # or a pandas, Polars, PyArrow, DuckDB frame
     report.verdict, report.findings, report.cells(), report.split(frame)
+    good = assayline.gate("orders", frame)     # in a project: bad rows are in quarantine, good ones come back
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from ._version import VERSION as __version__
 
 if TYPE_CHECKING:
     from .core import Cell, Finding, Report, Verdict
-    from .errors import AssaylineError
+    from .errors import AssaylineError, LotHeld
+    from .line.api import gate
     from .scanning import scan
 
-__all__ = ["AssaylineError", "Cell", "Finding", "Report", "Verdict", "__version__", "scan"]
+__all__ = ["AssaylineError", "Cell", "Finding", "LotHeld", "Report", "Verdict", "__version__", "gate", "scan"]
 
-_HOMES = {"Cell": "core", "Finding": "core", "Report": "core", "Verdict": "core", "AssaylineError": "errors", "scan": "scanning"}
+_HOMES = {"Cell": "core", "Finding": "core", "Report": "core", "Verdict": "core", "AssaylineError": "errors", "LotHeld": "errors", "gate": "line.api", "scan": "scanning"}
 
 
 def __getattr__(name: str) -> Any:

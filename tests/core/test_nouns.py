@@ -96,6 +96,16 @@ def test_a_rule_may_not_reject_and_expires() -> None:
         Rule("amount >= 0", "ops@example.com", start, action=Verdict.REJECT)
 
 
+def test_a_rule_is_counted_from_one_and_ends_after_it_begins() -> None:
+    start = datetime(2026, 1, 1)
+
+    assert Rule("a > 0", "author", start, owner="owner").answers == "owner"
+    with pytest.raises(ValueError, match="from 1, not 0"):
+        Rule("a > 0", "author", start, version=0)
+    with pytest.raises(ValueError, match="before it begins"):
+        Rule("a > 0", "author", start, until=start)
+
+
 def test_the_ledger_notices_an_edited_a_removed_and_a_moved_entry() -> None:
     ledger = Ledger()
     for number in range(5):

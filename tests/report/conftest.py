@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -253,6 +254,12 @@ def sample_report() -> Report:
 
 
 @pytest.fixture
+def hostile_texts() -> tuple[str, ...]:
+    """Texts that try to get out of where they stand."""
+    return HOSTILE
+
+
+@pytest.fixture
 def hostile() -> Report:
     """Every place where foreign text can stand holds each hostile text once."""
     return hostile_report()
@@ -317,3 +324,138 @@ def report_of(text: str) -> Report:
 @pytest.fixture(name="report_of", scope="session")
 def _report_of() -> Callable[[str], Report]:
     return report_of
+
+# Documents of flows and lots, as the command line gives them with --json.
+
+Document = dict[str, Any]
+
+
+def _figures(place: int, *, grams: float | None = None, gone: bool = False) -> dict[str, Any]:
+    """A lot of three columns in numbers; `gone` leaves out the column of times."""
+    middle = 40.0 + place % 5 if grams is None else grams
+    columns: dict[str, Any] = {
+        "grams": {"kind": "number", "null_share": 0.02 * (place % 3), "distinct": 40, "mean": middle, "min": middle - 9, "max": middle + 9, "p05": middle - 5,
+                  "median": middle, "p95": middle + 5},
+        "city": {"kind": "category", "null_share": 0.0, "distinct": 3, "top": [["Bonn", 0.5], ["Lyon", 0.3], ["Gent", 0.2]]},
+    }  # fmt: skip
+    if not gone:
+        columns["day"] = {"kind": "time", "null_share": 0.0, "distinct": 1, "earliest": f"2026-01-{1 + place % 28:02d}T00:00:00", "latest": f"2026-01-{1 + place % 28:02d}T23:00:00"}
+    return {"rows": 100, "columns": columns, "columns_now": list(columns), "columns_left_out": 0, "renames": {}}
+
+
+def _finding(code: str = "unit_change", columns: tuple[str, ...] = ("grams",), sentence: str = "grams looks converted.", severity: float = 0.7) -> dict[str, Any]:
+    return {"code": code, "columns": list(columns), "severity": severity, "sentence": sentence, "layer": "history", "rows": 7, "where": None}
+
+
+def _a_lot(place: int, verdict: str = "release", **changed: Any) -> dict[str, Any]:
+    """One lot of a flow's document."""
+    aside = {"split": {"released": 88, "quarantined": 12}, "hold": {"released": 0, "held": 100}, "reject": {"released": 0, "held": 100}}.get(verdict, {})
+    return {
+        "lot": place, "place": place, "at": f"2026-02-{1 + place % 28:02d}T08:30:00+00:00", "input": f"in/{place:05d}.csv", "verdict": verdict,
+        "state": {"hold": "held", "reject": "rejected"}.get(verdict, "released"),
+        "rows": {"taken": 100, "released": 100, "quarantined": 0, "held": 0, "unparseable": 0, **aside}, "teaches": verdict == "release", "parents": [],
+        "findings": [] if verdict == "release" else [_finding()], "figures": _figures(place), **changed,
+    }  # fmt: skip
+
+
+def _a_flow(lots: list[dict[str, Any]], **changed: Any) -> dict[str, Any]:
+    """The document of a flow."""
+    return {
+        "flow": "parcels", "since": "2026-02-01T08:00:00+00:00", "settings": {}, "taken_lots": len(lots), "learned_from": 1, "lots": lots, "incidents": [],
+        "proposals": [], "rules": [], "open_cases": 0, **changed,
+    }  # fmt: skip
+
+
+def _an_incident(first: int, last: int, *, state: str = "open", **changed: Any) -> dict[str, Any]:
+    return {
+        "incident": first, "code": "unit_change", "columns": ["grams"], "first": first, "last": last, "lots": last - first + 1, "sentence": "grams looks converted.",
+        "state": state, **changed,
+    }  # fmt: skip
+
+
+def _busy(count: int = 40) -> dict[str, Any]:
+    """A flow in which everything happens that can: each verdict, incidents, a change to accept, a rule."""
+    lots = [_a_lot(place) for place in range(1, count + 1)]
+    for place, verdict in ((9, "warn"), (12, "split"), (15, "hold"), (18, "reject")):
+        if place <= count:
+            lots[place - 1] = _a_lot(place, verdict)
+    if count >= 21:
+        lots[20] = _a_lot(21, "hold", state="unreadable", rows=dict.fromkeys(("taken", "released", "quarantined", "held", "unparseable"), 0), figures={},
+                         findings=[_finding("unreadable", (), "in/00021.csv: the zip is damaged", 0.95)])  # fmt: skip
+    for place in range(count - 4, count + 1):
+        if place > 21:
+            lots[place - 1] = _a_lot(place, "warn", figures=_figures(place, grams=4000.0))
+    return _a_flow(
+        lots,
+        incidents=[_an_incident(count - 4, count), _an_incident(9, 12, state="closed")],
+        proposals=[{"code": "unit_change", "columns": ["grams"], "sentence": "grams looks converted.", "lots": 5, "from_lot": count - 4}],
+        rules=[{"rule": "light", "version": 1, "text": "grams < 500", "action": "split", "owner": "ana", "reason": "scales end there", "since": "2026-02-01", "until": None, "state": "active"}],
+        open_cases=1,
+    )  # fmt: skip
+
+
+def _hostile_flow(count: int = 40) -> dict[str, Any]:
+    """A flow whose every text tries to get out."""
+    lots = []
+    for place in range(1, count + 1):
+        text, name = HOSTILE[place % len(HOSTILE)], HOSTILE[(place * 7) % len(HOSTILE)]
+        column = {"kind": text[:30], "null_share": 0.5, "distinct": 2, "top": [[text[:60], 0.6], [name[:60], 0.4]]}
+        told = {"rows": 1, "columns": {name[:200]: column, "n": {"kind": "number", "null_share": 0.0, "mean": 1e308 if place % 2 else -1e308}}, "columns_now": [name[:200]]}
+        lots.append(
+            _a_lot(place, ("warn", "split", "hold")[place % 3], input=text, state=text[:20] if place % 5 == 0 else "held", at=text[:40], figures=told,
+                  findings=[_finding(text[:40] or "x", (name, text), text)])
+        )  # fmt: skip
+    incidents = [_an_incident(1 + place, count, code=text[:40] or "x", columns=[text], sentence=text) for place, text in enumerate(HOSTILE)]
+    rules = [dict.fromkeys(("rule", "text", "action", "owner", "reason", "since", "state"), text) for text in HOSTILE]
+    proposals = [{"code": one["code"], "columns": one["columns"], "sentence": one["sentence"], "lots": 3, "from_lot": 1} for one in incidents]
+    return _a_flow(lots, flow="<script>alert(1)</script>\x1b[31m\u202e", incidents=incidents, proposals=proposals, rules=rules, since="\x1b]0;x\x07")
+
+
+def _a_lot_page(verdict: str = "hold", **changed: Any) -> dict[str, Any]:
+    """The document of `assay lot N`."""
+    lot = _a_lot(7, verdict)
+    del lot["figures"]
+    return {
+        **lot, "flow": "parcels", "digest": "sha256:" + "0" * 64, "deliveries": 1, "findings": [_finding()], "report": {},
+        "objects": {"held": "/shop/store/objects/ab/abcd.parquet"}, "cases": [], "decisions": [], **changed,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def figures() -> Callable[..., Document]:
+    return _figures
+
+
+@pytest.fixture
+def finding() -> Callable[..., Document]:
+    return _finding
+
+
+@pytest.fixture
+def a_lot() -> Callable[..., Document]:
+    return _a_lot
+
+
+@pytest.fixture
+def a_flow() -> Callable[..., Document]:
+    return _a_flow
+
+
+@pytest.fixture
+def an_incident() -> Callable[..., Document]:
+    return _an_incident
+
+
+@pytest.fixture
+def busy() -> Callable[..., Document]:
+    return _busy
+
+
+@pytest.fixture
+def hostile_flow() -> Callable[..., Document]:
+    return _hostile_flow
+
+
+@pytest.fixture
+def a_lot_page() -> Callable[..., Document]:
+    return _a_lot_page

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from assayline.core import Finding, Past
-from assayline.gate import Policy
+from assayline.judgement import Policy
 from assayline.scanning.table_scan import past_of, scan_table
 from assayline.tables import open_table
 

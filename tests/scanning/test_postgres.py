@@ -1,25 +1,17 @@
 """PostgreSQL for real: what is read, in which types, with which memory, and that nothing but reading ever happens.
 
-The server is the one that ASSAY_POSTGRES names, else the one on this machine, else a private one that is started from Debian's binaries and
-thrown away. Every run makes a database of its own.
+The server is found or started by the fixtures of all tests (`tests/conftest.py`). Every run makes a database of its own.
 """
 
 from __future__ import annotations
 
 import datetime
-import os
-import shutil
 import socket
-import subprocess
-import sys
-import tempfile
 import time
 import tracemalloc
 import uuid
-import warnings
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -31,81 +23,20 @@ from assayline.tables.databases import PIECE_BYTES, PIECE_ROWS
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'assayline[postgres]'")
 
-LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
-
-
-def programs() -> Path | None:
-    """Where initdb and pg_ctl are; the newest version wins."""
-    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name) if path.parent.name.isdigit() else 0)
-    found = shutil.which("initdb")
-    return next((place for place in [*reversed(places), *([Path(found).resolve().parent] if found else [])] if (place / "pg_ctl").exists()), None)
-
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
 
-def started(bin: Path, folder: Path) -> str:
-    """Starts a server with a password in this folder; gives the address of its administrator."""
-    as_user: list[str] = []
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        shutil.chown(folder, "nobody")
-        as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-    secret = folder / "password"
-    secret.write_text("right one")
-    if as_user:
-        shutil.chown(secret, "nobody")
-    port, data = free_port(), folder / "data"
-    run = {"check": True, "capture_output": True, "timeout": 60, "cwd": "/"}
-    subprocess.run([*as_user, str(bin / "initdb"), "-D", str(data), "-U", "admin", "-A", "scram-sha-256", "--pwfile", str(secret), "-N"], **run)  # type: ignore[call-overload]  # options in a dict
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    log = str(folder / "log")
-    subprocess.run([*as_user, str(bin / "pg_ctl"), "-D", str(data), "-w", "-l", log, "-o", options, "start"], **run | {"capture_output": False})  # type: ignore[call-overload]  # options in a dict
-    return f"postgresql://admin:right%20one@127.0.0.1:{port}/postgres"
-
-
 @pytest.fixture(scope="module")
-def private() -> Iterator[str]:
-    """A server that asks for a password."""
-    bin = programs()
-    if bin is None or sys.platform != "linux":
-        pytest.skip("POSTGRESQL IS NOT TESTED WITH A PASSWORD: its server programs are not installed (apt-get install postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="assay-pg-"))  # not below pytest's own folder, into which only its owner may look
-    folder.chmod(0o755)
-    try:
-        yield started(bin, folder)
-    finally:
-        stop = [str(bin / "pg_ctl"), "-D", str(folder / "data"), "-m", "immediate", "stop"]
-        subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *stop] if os.geteuid() == 0 else stop, check=False, capture_output=True, cwd="/")
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def server(request: pytest.FixtureRequest) -> str:
-    """The address of somebody who may make databases."""
-    named = os.environ.get("ASSAY_POSTGRES", "")
-    for address in [named] if named else [LOCAL]:
-        try:
-            psycopg.connect(address, connect_timeout=3).close()
-        except psycopg.Error as error:
-            if named:
-                raise AssertionError(f"ASSAY_POSTGRES names a server that cannot be reached: {error}") from error
-        else:
-            return address
-    if programs() is None:
-        warnings.warn("POSTGRESQL IS NOT TESTED: no server and no server programs; apt-get install postgresql or set ASSAY_POSTGRES", stacklevel=1)
-    return str(request.getfixturevalue("private"))
-
-
-@pytest.fixture(scope="module")
-def empty(server: str) -> Iterator[str]:
+def empty(postgres: str) -> Iterator[str]:
     """The address of an empty database."""
     name = f"assay_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
+    with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-    yield server.rpartition("/")[0] + "/" + name
-    with psycopg.connect(server, autocommit=True) as connection:
+    yield postgres.rpartition("/")[0] + "/" + name
+    with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)' if connection.info.server_version >= 130000 else f'DROP DATABASE "{name}"')
 
 
@@ -357,10 +288,10 @@ def test_somebody_unknown_is_turned_away(shop: str) -> None:
         open_table(shop.rpartition("/")[0] + "/no_such_database")
 
 
-def test_a_wrong_password_is_an_error_that_does_not_show_it(private: str) -> None:
-    assert read(private + "?query=SELECT 1 AS a").rows() == [(1,)]
+def test_a_wrong_password_is_an_error_that_does_not_show_it(private_postgres: str) -> None:
+    assert read(private_postgres + "?query=SELECT 1 AS a").rows() == [(1,)]
     with pytest.raises(Unreadable, match=r"//admin:\*\*\*@.* cannot be reached: .*password authentication failed") as caught:
-        open_table(private.replace("right%20one", "wrong%20one"))
+        open_table(private_postgres.replace("right%20one", "wrong%20one"))
 
     assert "wrong" not in str(caught.value)
 

@@ -23,9 +23,12 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 
 def commands() -> list[Command]:
     """The built-in commands (hook `assayline.commands`)."""
-    from .scan import COMMAND
+    from . import certify, flow, gate, init, keeping, lots, notify, quarantine, read, rules, scan, targets, thinning
 
-    return [COMMAND]
+    return [
+        scan.COMMAND, init.COMMAND, gate.COMMAND, flow.COMMAND, lots.LOTS, lots.LOT, read.COMMAND, rules.COMMAND, quarantine.COMMAND, certify.COMMAND,
+        notify.COMMAND, targets.COMMAND, thinning.COMMAND, keeping.VERIFY, keeping.BACKUP, keeping.RESTORE,
+    ]  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):

@@ -2,7 +2,7 @@
 
 from .catalogue import CATALOGUE
 from .finding import Cell, Finding, Locator
-from .ledger import Entry, Ledger
+from .ledger import FIRST, Entry, Ledger, chained
 from .line import Line, Step
 from .lot import Lot
 from .profile import TABLE, Past, Place, Profile, State, merged
@@ -12,7 +12,7 @@ from .rule import Rule
 from .verdict import Verdict
 
 __all__ = [
-    "CATALOGUE", "TABLE", "Cell", "ColumnFacts", "Entry", "Finding", "InputFacts", "Ledger", "Line", "Locator", "Lot",
-    "Past", "Place", "Profile", "Report", "Rollout", "Rule", "State", "Step", "Verdict", "finding_as_json", "merged",
+    "CATALOGUE", "FIRST", "TABLE", "Cell", "ColumnFacts", "Entry", "Finding", "InputFacts", "Ledger", "Line", "Locator", "Lot",
+    "Past", "Place", "Profile", "Report", "Rollout", "Rule", "State", "Step", "Verdict", "chained", "finding_as_json", "merged",
     "report_from_json", "rounded",
 ]

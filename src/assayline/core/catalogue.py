@@ -78,6 +78,9 @@ CATALOGUE: dict[str, Entry] = {
     "personal_data": Entry("nature", "Personal data", "e-mail addresses, phone numbers, card numbers or the like"),
     "coverage_gap": Entry("nature", "Hole in the coverage", "a range or a combination that one would expect never occurs"),
     "highly_correlated": Entry("nature", "Moves together", "two numeric columns are nearly a multiple of each other"),
+    # rule: what users demand
+    "broken_rule": Entry("rule", "Rule not met", "rows, or the lot, do not meet a condition that somebody set"),
+    "rule_error": Entry("rule", "Rule without an answer", "a rule cannot be held against this lot, for it lacks what the rule reads"),
     # file: what reading itself noticed
     "ragged_rows": Entry("file", "Rows of another length", "lines have too few or too many fields"),
     "broken_quotes": Entry("file", "Broken quoting", "a quote is not closed, or stands inside a field"),
@@ -107,5 +110,6 @@ CATALOGUE: dict[str, Entry] = {
     "wrong_extension": Entry("file", "Not what its name says", "the content is of another format than the file name"),
     "active_content": Entry("file", "Active content", "macros or code travel with the file; nothing was run"),
     "file_changed": Entry("file", "File changed", "the file changed while it was read"),
+    "unreadable": Entry("file", "Cannot be read", "a delivery that no reader can read; it is kept as it came"),
     "detector_error": Entry("file", "A detector failed", "a detector raised an error; the others were not affected"),
 }

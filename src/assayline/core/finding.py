@@ -54,7 +54,7 @@ class Finding:
         code: a name from the catalogue (`assayline.core.catalogue`); for ever.
         columns: the columns it is about, the responsible one first; () for the whole table.
         sentence: plain words with the two numbers that were compared.
-        severity: 0..1. Below 0.3 it is a note, from 0.3 a warning; see `assayline.gate.Policy`.
+        severity: 0..1. Below 0.3 it is a note, from 0.3 a warning; see `assayline.judgement.Policy`.
         layer: "signature", "history", "multivariate" or "rule".
         where: the segment, key or interval it is confined to, or None.
         rows: how many rows it touches; None until the second look has counted them.

@@ -38,20 +38,21 @@ class Ledger:
         before = self.entries[-1].chain if self.entries else FIRST
         number = len(self.entries)
         frozen = MappingProxyType(dict(body))
-        entry = Entry(number, event, frozen, _chain(before, number, event, frozen))
+        entry = Entry(number, event, frozen, chained(before, number, event, frozen))
         return Ledger((*self.entries, entry))
 
     def broken(self) -> int | None:
         """The number of the first entry that was edited, moved or removed, or None."""
         before = FIRST
         for number, entry in enumerate(self.entries):
-            expected = _chain(before, number, entry.event, entry.body)
+            expected = chained(before, number, entry.event, entry.body)
             if entry.number != number or entry.chain != expected:
                 return number
             before = entry.chain
         return None
 
 
-def _chain(before: str, number: int, event: str, body: Mapping[str, Any]) -> str:
+def chained(before: str, number: int, event: str, body: Mapping[str, Any]) -> str:
+    """The chain value of an entry: SHA-256 over the chain value before it and its own number, event and body."""
     content = json.dumps([before, number, event, dict(body)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()

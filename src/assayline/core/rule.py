@@ -18,6 +18,13 @@ class Rule:
         since: from when on it holds.
         action: what a lot with a failing row deserves: warn, split or hold.
         until: when it expires; None for never.
+        name: what it is called, such as "no negative amounts"; "" when its text says enough.
+        owner: who is told when it fails; "" for the author.
+        reason: why it has to be so, in a sentence.
+        version: 1 for the first text; a changed text is a new version, and the old one stays on record.
+
+    >>> Rule("amount >= 0", "ops@example.com", datetime(2026, 1, 31)).answers
+    'ops@example.com'
     """
 
     text: str
@@ -25,10 +32,23 @@ class Rule:
     since: datetime
     action: Verdict = Verdict.WARN
     until: datetime | None = None
+    name: str = ""
+    owner: str = ""
+    reason: str = ""
+    version: int = 1
 
     def __post_init__(self) -> None:
         if self.action not in (Verdict.WARN, Verdict.SPLIT, Verdict.HOLD):
             raise ValueError(f"a rule can warn, split or hold, not {self.action}")
+        if self.version < 1:
+            raise ValueError(f"the versions of a rule are counted from 1, not {self.version}")
+        if self.until is not None and self.until <= self.since:
+            raise ValueError(f"a rule cannot end ({self.until}) before it begins ({self.since})")
+
+    @property
+    def answers(self) -> str:
+        """Who is told when it fails."""
+        return self.owner or self.author
 
     def holds_at(self, moment: datetime) -> bool:
         """Whether the rule is in force then."""

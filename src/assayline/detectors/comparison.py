@@ -6,21 +6,25 @@ which are the whole table while lots are small. Each view is computed on first u
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import functools
+import itertools
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from assayline.core import Past, Profile, State
-from assayline.measures import MISSING_WORDS, Characters, Clock, Counts, Moments, Plan, Rows, Sample, Shapes, stacked
+from assayline.measures import MISSING_WORDS, Characters, Clock, Counts, Moments, Plan, Rows, Sample, Shapes, kept_for, stacked
 from assayline.measures.block import Column
 from assayline.measures.plan import ColumnPlan
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 RECENT_LOTS = 60  # older lots say little more about today; two months of daily lots
 CELLS = 1_200_000  # cells of the past looked at in detail: about 0.2 s of work
@@ -30,6 +34,20 @@ FEW_GROUPS = 40  # a column of more different values is no segment
 LEAST_OF_KIND = 0.6  # share of the past lots that must have a column before its absence or presence says something
 SEGMENT_TESTS = 400  # pairs of a group and a measure that are tried
 MANY_CODES = 5_000  # different values of a column beyond which counting each of them per lot is pointless
+
+
+class Cells(NamedTuple):
+    """The cells of one column of one past lot, read.
+
+    Args:
+        text: as text; null where nothing stands.
+        missing: where nothing stands.
+        numbers: as numbers, NaN where they do not read so.
+    """
+
+    text: pl.Series
+    missing: npt.NDArray[np.bool_]
+    numbers: Floats
 
 
 class View:
@@ -43,14 +61,16 @@ class View:
         lot: number of the lot of each past row.
         lots: number of past lots.
         empty_words: words the table is known to write for an empty cell.
+        profiles: of the past lots; what is read of the cells of one is kept with its profile.
     """
 
     def __init__(self, name: str, plan: ColumnPlan, whole: Plan, now: pl.Series, past: pl.Series, lot: Ints, lots: int,
-                 empty_words: frozenset[str] = frozenset()) -> None:  # fmt: skip
+                 empty_words: frozenset[str] = frozenset(), profiles: Sequence[Profile] = ()) -> None:  # fmt: skip
         self.name, self.plan, self.lot, self.lots = name, plan, lot, lots
         if now.dtype != past.dtype and now.dtype.is_numeric() and past.dtype.is_numeric():
             now, past = now.cast(pl.Float64), past.cast(pl.Float64)
-        self._now, self._past, self._whole, self._empty_words = now, past, whole, empty_words
+        self.kept: dict[str, Any] = {}
+        self._now, self._past, self._whole, self._empty_words, self._profiles = now, past, whole, empty_words, profiles
 
     @property
     def kind(self) -> str:
@@ -65,7 +85,23 @@ class View:
     @cached_property
     def past_text(self) -> pl.Series:
         """The cells of the past as text; null where nothing stands."""
-        return _texts(self._past, self._empty_words)
+        return pl.concat([one.text for one in self._read], rechunk=True) if self._read else _texts(self._past, self._empty_words)
+
+    @cached_property
+    def _read(self) -> list[Cells]:
+        """The cells of each past lot, read once for all the lots that are compared with it."""
+        parts = zip(self._profiles, itertools.pairwise(self.bounds), strict=True) if self._profiles else ()
+        asked = self._past.dtype, self.plan, self._empty_words
+        return [
+            kept_for(profile, f"cells {self.name}", (end - begin, *asked), functools.partial(self._cells, begin, end))
+            for profile, (begin, end) in parts
+            if end > begin
+        ]
+
+    def _cells(self, begin: int, end: int) -> Cells:
+        series = self._past[begin:end]
+        text = _texts(series, self._empty_words)
+        return Cells(text, text.is_null().to_numpy(), self._numbers(series))
 
     @cached_property
     def now_missing(self) -> npt.NDArray[np.bool_]:
@@ -73,7 +109,7 @@ class View:
 
     @cached_property
     def past_missing(self) -> npt.NDArray[np.bool_]:
-        return self.past_text.is_null().to_numpy()
+        return np.concatenate([one.missing for one in self._read]) if self._read else self.past_text.is_null().to_numpy()
 
     def _numbers(self, series: pl.Series) -> Floats:
         if self.kind not in ("number", "time"):
@@ -93,7 +129,54 @@ class View:
     @cached_property
     def past(self) -> Floats:
         """The cells of the past as numbers."""
-        return self._numbers(self._past)
+        return np.concatenate([one.numbers for one in self._read]) if self._read else self._numbers(self._past)
+
+    @cached_property
+    def now_known(self) -> Floats:
+        """Today's numbers, without the cells that are none."""
+        return self.now[np.isfinite(self.now)]
+
+    @cached_property
+    def past_finite(self) -> npt.NDArray[np.bool_]:
+        """Which cells of the past are numbers."""
+        return np.isfinite(self.past)
+
+    @cached_property
+    def past_known(self) -> Floats:
+        """The numbers of the past, without the cells that are none."""
+        return self.past[self.past_finite]
+
+    @cached_property
+    def past_rising(self) -> Floats:
+        """The numbers of the past, smallest first."""
+        return np.sort(self.past_known)
+
+    @cached_property
+    def past_different(self) -> tuple[Floats, Ints]:
+        """The different numbers of the past, smallest first, and how often each stands there."""
+        return np.unique(self.past_rising, return_counts=True)
+
+    @cached_property
+    def past_ranks(self) -> Ints:
+        """The rank of each number of the past among the different ones; -1 for none."""
+        return ranks(self.past)
+
+    @cached_property
+    def lot_ranges(self) -> tuple[Floats, Floats]:
+        """The smallest and the largest number of each past lot; inf and -inf where a lot has none."""
+        low, high = np.full(self.lots, np.inf), np.full(self.lots, -np.inf)
+        begins = np.array(self.bounds)
+        filled = np.flatnonzero(np.diff(begins))
+        if len(filled):
+            low[filled] = np.minimum.reduceat(np.where(self.past_finite, self.past, np.inf), begins[filled])
+            high[filled] = np.maximum.reduceat(np.where(self.past_finite, self.past, -np.inf), begins[filled])
+        return low, high
+
+    @cached_property
+    def past_middle(self) -> float:
+        """The median of the numbers of the past; NaN when there are none."""
+        count = len(self.past_rising)
+        return float((self.past_rising[(count - 1) // 2] + self.past_rising[count // 2]) / 2) if count else float("nan")
 
     @cached_property
     def now_unreadable(self) -> npt.NDArray[np.bool_]:
@@ -111,13 +194,24 @@ class View:
     @cached_property
     def codes(self) -> tuple[Ints, Ints, list[str]]:
         """Today's and the past's cells as numbers of their value (-1: missing), and the values in order."""
-        together = pl.concat([self.past_text, self.now_text])
-        values = together.drop_nulls().unique().sort()
-        numbers = together.replace_strict(values, pl.Series(np.arange(values.len())), default=None,
-            return_dtype=pl.Int64) if values.len() else together.cast(pl.Int64, strict=False)
-        filled = numbers.fill_null(-1).to_numpy()
+        found, values, by_hash = coded(pl.concat([self.past_text, self.now_text], rechunk=True))
         split = len(self.lot)
-        return filled[split:], filled[:split], values.to_list()
+        self.__dict__["_by_hash"] = by_hash
+        return found[split:], found[:split], values.to_list()
+
+    @cached_property
+    def _by_hash(self) -> tuple[npt.NDArray[np.uint64], Ints]:
+        return _by_hash(pl.Series(self.codes[2], dtype=pl.String))
+
+    def code_of(self, texts: pl.Series) -> Ints:
+        """The numbers that `codes` gives to texts; -1 for what stands neither in the past nor today, and for missing ones."""
+        _ = self.codes
+        hashes, numbers = self._by_hash
+        asked = texts.hash(0).to_numpy()
+        if not len(hashes):
+            return np.full(len(asked), -1, dtype=np.int64)
+        place = np.minimum(np.searchsorted(hashes, asked), len(hashes) - 1)
+        return np.where((hashes[place] == asked) & ~texts.is_null().to_numpy(), numbers[place], -1)
 
     @cached_property
     def tally(self) -> tuple[Ints, Ints] | None:
@@ -128,6 +222,24 @@ class View:
         kept = past >= 0
         table = np.bincount(self.lot[kept] * len(values) + past[kept], minlength=self.lots * len(values))
         return table.reshape(self.lots, len(values)), np.bincount(now[now >= 0], minlength=len(values))
+
+    @cached_property
+    def pairs(self) -> Ints:
+        """Which value stands in which past lot, as `value * lots + lot`, each once and rising."""
+        _, past, _ = self.codes
+        known = past >= 0
+        return different(past[known] * self.lots + self.lot[known])
+
+    @cached_property
+    def past_counts(self) -> Ints:
+        """How many past rows hold each value; 0 for those that only today has."""
+        past = self.codes[1]
+        return np.bincount(past[past >= 0], minlength=len(self.codes[2]))
+
+    @cached_property
+    def bounds(self) -> list[int]:
+        """Where the rows of each past lot begin, and where the last one ends."""
+        return [int(begin) for begin in np.searchsorted(self.lot, np.arange(self.lots + 1))]
 
     def earlier(self, lot: int) -> View:
         """The same column as it was when a lot of the past was today; what was read of the cells is shared and not read again."""
@@ -146,6 +258,24 @@ class View:
         """How many rows of each past lot a mask over the past holds."""
         return np.bincount(self.lot[mask], minlength=self.lots)
 
+    def each(self, name: str, of: Callable[[Floats], T]) -> list[T]:
+        """What a function gives for the numbers of each past lot; kept with the profile of the lot.
+
+        Args:
+            name: what it is.
+            of: depends on nothing but the numbers.
+        """
+        parts = itertools.pairwise(self.bounds)
+        if not self._profiles:
+            return [of(self.past[begin:end]) for begin, end in parts]
+        return [
+            kept_for(profile, f"{name} of {self.name}", (end - begin, self._past.dtype, self.plan), functools.partial(self._of_part, of, begin, end))
+            for profile, (begin, end) in zip(self._profiles, parts, strict=True)
+        ]
+
+    def _of_part(self, of: Callable[[Floats], T], begin: int, end: int) -> T:
+        return of(self.past[begin:end])
+
     @cached_property
     def sizes(self) -> Ints:
         """Rows of each past lot that are looked at."""
@@ -157,15 +287,14 @@ class View:
 
     @cached_property
     def number_sizes(self) -> Ints:
-        return self.per_lot(np.isfinite(self.past))
+        return self.per_lot(self.past_finite)
 
     @cached_property
     def novelty(self) -> tuple[Ints, npt.NDArray[np.bool_]]:
         """How many filled cells of each past lot hold a value no other past lot has, and which of today's are new."""
         now, past, values = self.codes
         kept = past >= 0
-        pairs = np.unique(past[kept] * self.lots + self.lot[kept])
-        lots_with = np.bincount(pairs // self.lots, minlength=len(values))
+        lots_with = np.bincount(self.pairs // self.lots, minlength=len(values))
         alone = kept.copy()
         alone[kept] = lots_with[past[kept]] == 1
         return self.per_lot(alone), (now >= 0) & (lots_with[np.maximum(now, 0)] == 0 if len(values) else now >= 0)
@@ -180,7 +309,7 @@ class View:
     @cached_property
     def is_whole(self) -> bool:
         """Whether the numbers of the past are whole numbers."""
-        values = self.past[np.isfinite(self.past)]
+        values = self.past_known
         return self.kind == "number" and len(values) > 0 and bool((values == np.rint(values)).mean() > 0.999)
 
     @cached_property
@@ -194,10 +323,8 @@ class View:
         filled = ~self.past_missing
         if filled.sum() < 20 or (self.kind == "number" and not self.is_whole) or self.kind == "time":
             return False
-        _, past, _ = self.codes
-        pairs = np.unique(past[filled] * self.lots + self.lot[filled])
-        within = len(pairs) / filled.sum()
-        return bool(within > 0.999 and len(np.unique(past[filled])) > 0.99 * filled.sum())
+        within = len(self.pairs) / filled.sum()
+        return bool(within > 0.999 and np.count_nonzero(self.past_counts) > 0.99 * filled.sum())
 
     @cached_property
     def is_group_code(self) -> bool:
@@ -210,17 +337,76 @@ class View:
         if self.kind in ("time", "nested", "empty") or (self.kind == "number" and not self.is_whole):
             return False
         _, past, _ = self.codes
-        known = past[past >= 0]
-        counts = np.bincount(known) if len(known) else np.zeros(0, dtype=np.int64)
-        counts = counts[counts > 0]
-        if not 2 <= len(counts) <= FEW_GROUPS or len(known) < 0.5 * len(past):
+        counts = self.past_counts[self.past_counts > 0]
+        known = int(counts.sum())
+        if not 2 <= len(counts) <= FEW_GROUPS or known < 0.5 * len(past):
             return False
         new, _ = self.novelty
-        if self.kind == "number" and not self.is_group_code:  # a measure with few values is no group: groups come with every lot
-            pairs = np.unique(past[past >= 0] * self.lots + self.lot[past >= 0])
-            if len(pairs) < 0.8 * len(counts) * self.lots:
-                return False
-        return bool(counts.max() < 0.97 * len(known) and new.sum() <= 0.02 * len(known))
+        if self.kind == "number" and not self.is_group_code and len(self.pairs) < 0.8 * len(counts) * self.lots:
+            return False  # a measure with few values is no group: groups come with every lot
+        return bool(counts.max() < 0.97 * known and new.sum() <= 0.02 * known)
+
+
+def coded(texts: pl.Series) -> tuple[Ints, pl.Series, tuple[npt.NDArray[np.uint64], Ints]]:
+    """Each text as the number of its value (-1: null), the values in order, and their hashes, smallest first, with the number of each.
+
+    By hashes of 64 bits, which cost a tenth of comparing texts; two of 100,000 values share one once in 4 billion columns.
+
+    >>> numbers, values, _ = coded(pl.Series(["b", None, "a", "b"]))
+    >>> numbers.tolist(), values.to_list()
+    ([1, -1, 0, 1], ['a', 'b'])
+    """
+    rows = np.flatnonzero(texts.is_not_null().to_numpy())
+    hashes = texts.hash(0).to_numpy()[rows]
+    order = np.argsort(hashes)
+    rising = hashes[order]
+    begins = np.flatnonzero(np.concatenate(([True], rising[1:] != rising[:-1]))) if len(rows) else np.zeros(0, dtype=np.int64)
+    values = texts.gather(rows[order[begins]]).sort()  # sorting takes half the time of asking for the order, which the hashes tell as well
+    by_hash = _by_hash(values)
+    numbers = np.full(texts.len(), -1, dtype=np.int64)
+    numbers[rows[order]] = np.repeat(by_hash[1], np.diff(np.append(begins, len(rows))))
+    return numbers, values, by_hash
+
+
+def _by_hash(values: pl.Series) -> tuple[npt.NDArray[np.uint64], Ints]:
+    """The hashes of values, smallest first, and the place of each value."""
+    hashes = values.hash(0).to_numpy()
+    order = np.argsort(hashes)
+    return hashes[order], order
+
+
+def different(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The different values, smallest first; for many different ones this takes a thirtieth of the time of `np.unique`, which hashes them."""
+    rising = np.sort(values)
+    return rising[np.concatenate(([True], rising[1:] != rising[:-1]))] if len(rising) else rising
+
+
+def ranks(values: Floats) -> Ints:
+    """The rank of each number among the different ones, from 0; -1 for none.
+
+    >>> ranks(np.array([7.0, np.nan, 2.0, 7.0])).tolist()
+    [1, -1, 0, 1]
+    """
+    order = np.argsort(values)
+    rising = values[order]
+    found = np.full(len(values), -1, dtype=np.int64)
+    if len(values):
+        found[order] = np.cumsum(np.concatenate(([False], rising[1:] != rising[:-1])))
+    return np.where(np.isfinite(values), found, -1)
+
+
+def quantiles(rising: Floats, shares: npt.ArrayLike) -> Floats:
+    """The same as `np.quantile` of numbers that are in order already.
+
+    >>> numbers = np.array([1.0, 2.0, 4.0, 8.0])
+    >>> bool((quantiles(numbers, [0.0, 0.3, 0.5, 1.0]) == np.quantile(numbers, [0.0, 0.3, 0.5, 1.0])).all())
+    True
+    """
+    place = np.asarray(shares, dtype=np.float64) * (len(rising) - 1)
+    below = np.floor(place).astype(np.int64)
+    low, high, part = rising[below], rising[np.minimum(below + 1, len(rising) - 1)], place - below
+    result: Floats = np.where(part < 0.5, low + (high - low) * part, high - (high - low) * (1 - part))
+    return result
 
 
 def _texts(series: pl.Series, empty_words: frozenset[str]) -> pl.Series:
@@ -340,7 +526,7 @@ class Comparison:
     @cached_property
     def plan(self) -> Plan:
         """How the past reads its columns."""
-        return Plan.of(self.pool, self._text)
+        return Plan.of(self.pool, self._text, keyed=False)
 
     @cached_property
     def _text(self) -> bool:
@@ -354,15 +540,12 @@ class Comparison:
     @cached_property
     def empty_words(self) -> frozenset[str]:
         """The words this flow has always written for an empty cell: they stand in columns of numbers or times, in many lots."""
-        found: dict[str, set[int]] = {}
-        for name, plan in self.plan.columns.items():
-            series = self.pool.get_column(name)
-            if plan.kind not in ("number", "time") or series.dtype != pl.String:
-                continue
-            said = series.str.strip_chars().str.to_lowercase().is_in(list(MISSING_WORDS)).fill_null(False).to_numpy()
-            for word, lot in zip(series.filter(pl.Series(said)).to_list(), self.lot[said].tolist(), strict=True):
-                found.setdefault(word, set()).add(lot)
-        return frozenset(word for word, seen in found.items() if len(seen) >= max(2, 0.1 * self.lots))
+        asked = [name for name, plan in self.plan.columns.items() if plan.kind in ("number", "time") and self.pool.schema[name] == pl.String]
+        found: Counter[str] = Counter()
+        for profile, (begin, end) in zip(self.profiles, itertools.pairwise(np.searchsorted(self.lot, np.arange(self.lots + 1)).tolist()), strict=True):
+            said = (kept_for(profile, f"empty words {name}", end - begin, functools.partial(_said_for_nothing, self.pool, name, begin, end)) for name in asked)
+            found.update(frozenset[str]().union(*said))
+        return frozenset(word for word, lots in found.items() if lots >= max(2, 0.1 * self.lots))
 
     def view(self, name: str) -> View | None:
         """A column that both today and the past have, or None."""
@@ -370,7 +553,7 @@ class Comparison:
             view = None
             if name in self.now_frame.columns and name in self.pool.columns and self.lots:
                 view = View(name, self.plan.columns[name], self.plan, self.now_frame.get_column(name), self.pool.get_column(name), self.lot, self.lots,
-                            self.empty_words)  # fmt: skip
+                            self.empty_words, self.profiles)  # fmt: skip
             self._views[name] = view
         return self._views[name]
 
@@ -409,6 +592,12 @@ class Comparison:
         now = self.today.of(name, kind)
         before = [profile.of(name, kind) for profile in self.profiles]
         return _field(now, field), np.array([_field(one, field) for one in before], dtype=np.float64)
+
+
+def _said_for_nothing(pool: pl.DataFrame, name: str, begin: int, end: int) -> frozenset[str]:
+    """Which words for an empty cell stand in some rows of a column of texts."""
+    series = pool.get_column(name)[begin:end]
+    return frozenset(series.filter(series.str.strip_chars().str.to_lowercase().is_in(list(MISSING_WORDS))).unique().to_list())
 
 
 def _field(state: State | None, field: str) -> float:

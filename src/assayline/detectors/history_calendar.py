@@ -86,8 +86,8 @@ def _bulk(times: Floats) -> tuple[float, float]:
 
 def _far(comparison: Comparison, view: View) -> Iterable[Suspicion]:
     """Times further from the rest than any late row: of a reset clock, or a date that means none."""
-    now = view.now[np.isfinite(view.now)]
-    past = view.past[np.isfinite(view.past)]
+    now = view.now_known
+    past = view.past_known
     low, high = float(np.quantile(past, 0.001)), float(np.quantile(past, 0.999))
     reach = max(FAR, high - low)
     outside = (now < low - reach) | (now > high + reach)
@@ -116,7 +116,7 @@ def _far(comparison: Comparison, view: View) -> Iterable[Suspicion]:
 
 def _changed_round(comparison: Comparison, view: View) -> Iterable[Suspicion]:
     """Dates outside the lot's days that fall into them when day and month change places."""
-    now = view.now[np.isfinite(view.now)]
+    now = view.now_known
     first, last = _main_days(view)
     if np.isfinite(first).sum() < 3:
         return
@@ -158,7 +158,7 @@ def _hole(comparison: Comparison, view: View) -> Iterable[Suspicion]:
     usual = float(np.median(steps))
     if usual < 1 or (steps <= 0).mean() > 0.1:
         return
-    today_first, _ = _bulk(view.now[np.isfinite(view.now)])
+    today_first, _ = _bulk(view.now_known)
     step = today_first - float(first[-1])
     # A single skip of the past was an accident, several are how the flow is: then the longest counts.
     skips = int((steps > REGULAR * usual).sum())
@@ -181,7 +181,7 @@ def _late(comparison: Comparison, view: View) -> Iterable[Suspicion]:
     first, _ = _main_days(view)
     if np.isnan(first).any() or (np.diff(first) <= 0).mean() > 0.1:
         return
-    now = view.now[np.isfinite(view.now)]
+    now = view.now_known
     due = _bulk(now)[0]
     if due < first[-1]:
         return

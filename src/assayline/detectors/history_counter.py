@@ -84,9 +84,8 @@ def _key(comparison: Comparison) -> View | None:
             continue
         now, past, values = view.codes
         known = past >= 0
-        pairs = view.lot[known] * len(values) + past[known]
         today = now[now >= 0]
-        if len(np.unique(pairs)) < len(pairs) or len(np.unique(today)) < len(today) or known.sum() < 0.99 * len(past):
+        if len(view.pairs) < known.sum() or len(np.unique(today)) < len(today) or known.sum() < 0.99 * len(past):
             continue
         if found is None or len(values) < len(found.codes[2]):
             found = view

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from assayline.core import Finding
 
-from .comparison import Comparison, Floats, View
+from .comparison import Comparison, Floats, View, quantiles
 from .expectation import Levels, levels, shares
 from .resemblance import largest_gap
 from .suspicion import Suspicion
@@ -29,6 +29,8 @@ RECENT = 3  # lots that are still like today where a column wanders
 REST_IS_WELL = 0.02  # p-value above which the rest of the lot, without the segment, counts as normal
 LIKE_GOOD_LOTS = 0.1  # p-value above which a converted lot is where one was to be expected ...
 NOT_REFUTED, CLEARLY = 0.01, 5.0  # ... with a spread that is not refuted, so many times better than after any other conversion
+LATEST = 8  # lots whose distances mostly show already that today's is none too far
+SIDES: tuple[Literal["left", "right"], ...] = ("left", "right")
 PULL = 0.02  # only suspicious statistics are explained: the explanation costs more than the test
 
 # Conversions between units people really use; x today = factor * x before + offset. Sources: SI brochure, NIST SP 811.
@@ -86,14 +88,21 @@ class Scale:
 
     @classmethod
     def of(cls, view: View) -> Scale | None:
-        past = view.past[np.isfinite(view.past)]
-        if len(past) < 20 or np.isfinite(view.now).sum() < LEAST_SEGMENT:
+        if "scale" not in view.kept:
+            view.kept["scale"] = cls._of(view)
+        found: Scale | None = view.kept["scale"]
+        return found
+
+    @classmethod
+    def _of(cls, view: View) -> Scale | None:
+        past = view.past_rising
+        if len(past) < 20 or len(view.now_known) < LEAST_SEGMENT:
             return None
-        middle = float(np.median(past))
-        quarters = np.quantile(past, [0.25, 0.75])
+        middle = view.past_middle
+        quarters = quantiles(past, [0.25, 0.75])
         width = float(quarters[1] - quarters[0]) / 1.349  # a normal law's quartiles
         if width <= 0:
-            width = float(past.std())
+            width = float(view.past_known.std())
         if not width > 0:
             return None
         return cls(middle, width, np.arcsinh((view.now - middle) / width), np.arcsinh((view.past - middle) / width))
@@ -111,9 +120,11 @@ class Moved(NamedTuple):
 def _sums(values: Floats, group: np.ndarray, groups: int) -> tuple[Floats, Floats, Floats]:
     """Count, mean and variance of the finite values of each group."""
     kept = np.isfinite(values) & (group >= 0)
-    n = np.bincount(group[kept], minlength=groups).astype(float)
-    total = np.bincount(group[kept], weights=values[kept], minlength=groups)
-    squares = np.bincount(group[kept], weights=values[kept] ** 2, minlength=groups)
+    if not kept.all():
+        values, group = values[kept], group[kept]
+    n = np.bincount(group, minlength=groups).astype(float)
+    total = np.bincount(group, weights=values, minlength=groups)
+    squares = np.bincount(group, weights=values**2, minlength=groups)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / n
         variance = np.maximum(squares / n - mean * mean, 0) * n / np.maximum(n - 1, 1)
@@ -144,10 +155,12 @@ def _column(comparison: Comparison, view: View, scale: Scale) -> Iterable[Suspic
     size = int(np.isfinite(view.now).sum())
     p_level = float(whole.level.p[0]) if abs(whole.shift) >= LEAST_SHIFT else 1.0
     p_spread = float(whole.spread.p[0]) if whole.log_spread >= LEAST_SPREAD and not _lumpy(view) else 1.0
-    gaps, gap = _gaps(view)
+    gap = _gap(view)
     p_shape = 1.0
-    if size >= LEAST_NUMBERS and len(gaps) >= LEAST_LOTS and gap > BEYOND * gaps.max() and gap > 0.1:
-        p_shape = float(levels(np.log(gaps)[:, None], [np.log(gap)]).p[0])
+    if size >= LEAST_NUMBERS and gap > 0.1 and gap > BEYOND * _gaps(view, LATEST).max(initial=0.0):
+        gaps = _gaps(view)
+        if len(gaps) >= LEAST_LOTS and gap > BEYOND * gaps.max():
+            p_shape = float(levels(np.log(gaps)[:, None], [np.log(gap)]).p[0])
     if _lumpy(view):
         share = _beside_the_mode(view)
         p_level, p_shape = max(p_level, share), max(p_shape, share)
@@ -160,7 +173,7 @@ def _column(comparison: Comparison, view: View, scale: Scale) -> Iterable[Suspic
         if _rest_is_well(view, scale, segment):
             return
     if p < PULL and size >= LEAST_NUMBERS:
-        yield Suspicion(_explained(comparison, view, scale, whole, p_level, p_spread, p_shape, gap, gaps), p)
+        yield Suspicion(_explained(comparison, view, scale, whole, p_level, p_spread, p_shape, gap, _gaps(view)), p)
 
 
 def _far_level(view: View) -> float:
@@ -170,7 +183,7 @@ def _far_level(view: View) -> float:
     such scale. H0: the median of a lot is predicted by those before it, as its level is; that it also has left the range of all single
     numbers is the effect floor.
     """
-    past, now = view.past[np.isfinite(view.past)], view.now[np.isfinite(view.now)]
+    past, now = view.past_known, view.now_known
     if len(now) < LEAST_NUMBERS or past.min() <= np.median(now) <= past.max():
         return 1.0
     sizes = view.per_lot(np.isfinite(view.past))
@@ -183,24 +196,23 @@ def _far_level(view: View) -> float:
 
 def _lumpy(view: View, among: np.ndarray | None = None) -> bool:
     """Whether one value fills so much of the column (or of some rows of the past) that its spread only counts the others."""
-    kept = np.isfinite(view.past) if among is None else np.isfinite(view.past) & among
-    _, counts = np.unique(view.past[kept], return_counts=True)
-    return bool(counts.max(initial=0) > 0.6 * kept.sum())
+    _, counts = view.past_different if among is None else np.unique(view.past[view.past_finite & among], return_counts=True)
+    return bool(counts.max(initial=0) > 0.6 * counts.sum())
 
 
 def _beside_the_mode(view: View, now_here: np.ndarray | None = None, past_here: np.ndarray | None = None) -> float:
     """P-value of the share of numbers that are not the most frequent one, in the whole column or in some rows of it."""
-    known = np.isfinite(view.past) if past_here is None else np.isfinite(view.past) & past_here
-    values, counts = np.unique(view.past[known], return_counts=True)
+    known = view.past_finite if past_here is None else view.past_finite & past_here
+    values, counts = view.past_different if past_here is None else np.unique(view.past[known], return_counts=True)
     mode = values[int(np.argmax(counts))]
-    now = view.now[np.isfinite(view.now) if now_here is None else np.isfinite(view.now) & now_here]
+    now = view.now_known if now_here is None else view.now[np.isfinite(view.now) & now_here]
     found = shares([(now != mode).sum()], [len(now)], view.per_lot(known & (view.past != mode))[:, None], view.per_lot(known)[:, None])
     return float(min(found.more[0], found.fewer[0]))
 
 
 def _only_outliers(view: View, scale: Scale) -> bool:
     """Whether everything is as usual without the few numbers outside the range of the past."""
-    past = view.past[np.isfinite(view.past)]
+    past = view.past_known
     with np.errstate(invalid="ignore"):
         outside = (view.now < past.min()) | (view.now > past.max())
     if not outside.any() or outside.sum() > 0.15 * np.isfinite(view.now).sum():
@@ -209,27 +221,46 @@ def _only_outliers(view: View, scale: Scale) -> bool:
     return bool(min(rest.level.p[0], rest.spread.p[0]) > PULL)
 
 
-def _gaps(view: View) -> tuple[Floats, float]:
-    """Distance of each past lot's distribution to the rest of the past, and of today's to all of it, in units of what chance gives."""
-    past = view.past
-    order = np.argsort(np.where(np.isfinite(past), past, np.inf), kind="stable")
-    order = order[: int(np.isfinite(past).sum())]
-    values, lot = past[order], view.lot[order]
-    n = np.bincount(lot, minlength=view.lots)
-    ends = np.append(values[1:] != values[:-1], True) if len(values) else np.zeros(0, dtype=bool)
-    total = len(values)
-    found = []
-    everyone = np.arange(1, total + 1)
-    for number_ in range(view.lots):
-        if n[number_] < LEAST_NUMBERS or total - n[number_] < LEAST_NUMBERS:
-            continue
-        own = np.cumsum(lot == number_)
-        distance = np.abs(own / n[number_] - (everyone - own) / (total - n[number_]))[ends].max()
-        found.append(distance * np.sqrt(n[number_] * (total - n[number_]) / total))
-    now = view.now[np.isfinite(view.now)]
-    if len(now) < LEAST_NUMBERS or not found:
-        return np.zeros(0), 0.0
-    return np.maximum(np.array(found), 0.3), largest_gap(now, values) * float(np.sqrt(len(now) * total / (len(now) + total)))
+def _gap(view: View) -> float:
+    """Distance of today's distribution to all of the past, in units of what chance gives; 0 where there is nothing to compare."""
+    today, total, sizes = len(view.now_known), len(view.past_rising), view.number_sizes
+    if today < LEAST_NUMBERS or not ((sizes >= LEAST_NUMBERS) & (total - sizes >= LEAST_NUMBERS)).any():
+        return 0.0
+    return largest_gap(view.now_known, view.past_rising) * float(np.sqrt(today * total / (today + total)))
+
+
+def _gaps(view: View, last: int | None = None) -> Floats:
+    """The same of each past lot's distribution, or of the last few of them, to the rest of the past."""
+    total = len(view.past_rising)
+    asked = np.flatnonzero((view.number_sizes >= LEAST_NUMBERS) & (total - view.number_sizes >= LEAST_NUMBERS)).tolist()
+    if len(view.now_known) < LEAST_NUMBERS:
+        return np.zeros(0)
+    rising = view.each("rising numbers", _rising)
+    sizes = view.number_sizes.tolist()
+    return np.array([
+        max(0.3, to_the_rest(rising[lot], view.past_rising) * float(np.sqrt(sizes[lot] * (total - sizes[lot]) / total)))
+        for lot in (asked if last is None else asked[-last:])
+    ])  # fmt: skip
+
+
+def _rising(numbers: Floats) -> Floats:
+    return np.sort(numbers[np.isfinite(numbers)])
+
+
+def to_the_rest(own: Floats, everyone: Floats) -> float:
+    """The largest gap between the distribution of some numbers and that of all others, 0..1.
+
+    Between two values of their own their share stands still and that of the others climbs, so the gap is largest at one of the two.
+
+    Args:
+        own: rising.
+        everyone: rising, those among them, and some others.
+    """
+    gap, n = 0.0, len(own)
+    for side in SIDES:
+        have, all_of = np.searchsorted(own, own, side=side), np.searchsorted(everyone, own, side=side)
+        gap = max(gap, float(np.abs(have / n - (all_of - have) / (len(everyone) - n)).max()))
+    return gap
 
 
 class Segment(NamedTuple):
@@ -316,7 +347,7 @@ def _unit_of_far(view: View, scale: Scale) -> tuple[str, float, float] | None:
     A move of the whole lot can explain any level, a conversion only its own: one that lands where the next lot was expected, and has a spread
     that good lots have, is hardly there by accident. None where several do.
     """
-    past, now = view.past[np.isfinite(view.past)], view.now[np.isfinite(view.now)]
+    past, now = view.past_known, view.now_known
     if past.min() <= np.median(now) <= past.max():
         return None
     fits: list[tuple[float, float, tuple[str, float, float]]] = []
@@ -348,7 +379,7 @@ def _segment_finding(comparison: Comparison, view: View, segment: Segment) -> It
             suggestion=f"undo {unit[0]}", picture=picture,
         ), segment.p)  # fmt: skip
         return
-    everyone, before_all = view.now[np.isfinite(view.now)], view.past[np.isfinite(view.past)]
+    everyone, before_all = view.now_known, view.past_known
     chance = 1.36 / np.sqrt(len(now))  # the gap chance exceeds once in twenty (Kolmogorov)
     if largest_gap(now, everyone) <= chance < largest_gap(past, before_all):
         evidence["like_the_rest"] = 1.0
@@ -360,7 +391,7 @@ def _segment_finding(comparison: Comparison, view: View, segment: Segment) -> It
 
 
 def _explained(comparison: Comparison, view: View, scale: Scale, whole: Moved, p_level: float, p_spread: float, p_shape: float, gap: float, gaps: Floats) -> Finding:
-    now, past = view.now[np.isfinite(view.now)], view.past[np.isfinite(view.past)]
+    now, past = view.now_known, view.past_known
     before, after = float(np.median(past)), float(np.median(now))
     evidence: dict[str, float | str] = {"median": after, "usual_median": before, "spread_ratio": round(float(np.exp(whole.log_spread)), 3)}
     picture = _compare(past, now)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +12,10 @@ import polars as pl
 
 from assayline.core import Finding
 
-from .comparison import Comparison, Floats, Ints, View
+from .comparison import Comparison, Floats, Ints, View, different, quantiles
 from .expectation import at_least, levels, shares
-from .familiarity import Familiarity
-from .mixture import against_lots, counted, cuts, quantile_bins, transposed
+from .familiarity import Cells, Familiarity
+from .mixture import against_lots, counted, mixture, quantile_bins, transposed
 from .resemblance import largest_gap, usual_gap
 from .suspicion import Suspicion
 from .wording import between, lots, percent
@@ -29,6 +30,7 @@ ONE_CELL = 6.0  # nats one cell may add: a single strange value is no pushed row
 SLACK = 3.0  # nats below which a cell says nothing (20 to 1): what values outside the ranges of growing columns gain; all cells of a large row do
 ABOVE = 1.3  # ... and this many times the best a row of the past did
 LEAST_SHARE = 0.01
+LEAST_SWAPPED = 3  # rows that fit better changed round, before their share says something
 MOST_USUAL = 0.2  # share of the rows of a good lot that fit better changed round: then the two cannot be told apart
 UNUSUAL = 0.25  # quantile of familiarity below which both cells must lie where they stand
 MOST_DRIFT = 0.3  # share of a good lot its forerunners had not prepared for: then a new value means nothing
@@ -59,19 +61,10 @@ class Misplaced:
         some = np.linspace(0, len(comparison.lot) - 1, min(ROWS, len(comparison.lot))).astype(np.int64)
         lot = comparison.lot[some]
         known = [Familiarity(view, comparison) for view in views]
-        cells = [_Cells(view, some) for view in views]
-        own = [column.familiar_to(one) for one, column in zip(known, cells, strict=True)]
-        own_now, own_past = [now for now, _ in own], [past for _, past in own]
-        cache: dict[tuple[int, int], tuple[Floats, Floats]] = {}
-
-        def moved(source: int, target: int) -> tuple[Floats, Floats]:
-            """How familiar the cells of one column are to another, today and in the past."""
-            if (source, target) not in cache:
-                cache[source, target] = cells[source].familiar_to(known[target])
-            return cache[source, target]
-
+        moved = _Moved(known, [_Sides(view, some) for view in views])
+        own_now = [moved.today(k, k) for k in range(len(views))]
         if len(views) >= LEAST_COLUMNS:
-            pushed = list(_pushed(comparison, own_now, own_past, moved))
+            pushed = list(_pushed(comparison, moved))
             yield from pushed
             if pushed:
                 return
@@ -80,20 +73,22 @@ class Misplaced:
         near = [(i, j) for i in range(len(views)) for j in range(i + 1, min(i + 1 + NEIGHBOURS, len(views)))]
         pairs = [(i, j) for i, j in near if steady[i] and steady[j] and views[i].kind == views[j].kind]
         best: Suspicion | None = None
+        scale = _Scale([views[k] for k in {k for pair in pairs for k in pair} if views[k].kind == "number"])
         for i, j in pairs:
-            plain = _changed_round(comparison, (views[i], views[j]), (own_now[i], own_now[j]), (own_past[i], own_past[j]), len(pairs))
+            plain = _changed_round(comparison, (i, j), views, moved, scale, len(pairs))
             if plain is not None:
                 best = plain if best is None or _stronger(plain, best) else best
                 continue
             if views[i].kind == "number":
                 continue  # the table of both numbers sees everything that their own frequencies say
-            a, b = moved(i, j), moved(j, i)
             # Both cells must gain: one strange value alone is no swap.
-            gain_now = np.minimum(a[0] - own_now[i], b[0] - own_now[j])
-            gain_past = np.minimum(a[1] - own_past[i], b[1] - own_past[j])
+            gain_now = np.minimum(moved.today(i, j) - own_now[i], moved.today(j, i) - own_now[j])
             better = gain_now > ODDS
-            if better.any() and not all(np.median(own_now[k][better]) < np.quantile(own_past[k], UNUSUAL) for k in (i, j)):
+            if better.sum() < LEAST_SWAPPED and not np.mean(gain_now) > 0:
+                continue  # nothing would be said, whatever the past
+            if better.any() and not all(np.median(own_now[k][better]) < np.quantile(moved.before(k, k), UNUSUAL) for k in (i, j)):
                 continue
+            gain_past = np.minimum(moved.before(i, j) - moved.before(i, i), moved.before(j, i) - moved.before(j, j))
             found = _swapped(comparison, views[i].name, views[j].name, gain_now, gain_past, lot, len(pairs))
             if found is not None and (best is None or _stronger(found, best)):
                 best = found
@@ -101,55 +96,104 @@ class Misplaced:
             yield best
 
 
-class _Cells:
+class _Sides:
     """The cells of one column, today and in some rows of the past, each different value once."""
 
     def __init__(self, view: View, some: np.ndarray) -> None:
-        now, past, values = view.codes
-        used, where = np.unique(np.concatenate((now, past[some])), return_inverse=True)
-        self.where, self.rows = where, len(now)
-        self.values = pl.Series([None if code < 0 else values[code] for code in used.tolist()], dtype=pl.String)
+        self._view, self._some = view, some
 
-    def familiar_to(self, column: Familiarity) -> tuple[Floats, Floats]:
-        """How familiar they are to a column, today and in the past."""
-        found = column.of(self.values)[self.where]
-        return found[: self.rows], found[self.rows :]
+    @cached_property
+    def today(self) -> tuple[Cells, Ints]:
+        """Today's values, and which of them each row has."""
+        return self._of(self._view.codes[0])
+
+    @cached_property
+    def before(self) -> tuple[Cells, Ints]:
+        """The same for rows of the past."""
+        return self._of(self._view.codes[1][self._some])
+
+    def _of(self, codes: Ints) -> tuple[Cells, Ints]:
+        values, used = self._view.codes[2], different(codes)
+        return Cells(pl.Series([None if code < 0 else values[code] for code in used.tolist()], dtype=pl.String)), np.searchsorted(used, codes)
+
+
+class _Moved:
+    """How familiar the cells of one column are to another: computed when asked for, since the past is asked for only where today is strange."""
+
+    def __init__(self, known: Sequence[Familiarity], sides: Sequence[_Sides]) -> None:
+        self._known, self._sides = known, sides
+        self._today: dict[tuple[int, int], Floats] = {}
+        self._before: dict[tuple[int, int], Floats] = {}
+
+    def today(self, source: int, target: int) -> Floats:
+        """Today's cells of one column in another."""
+        if (source, target) not in self._today:
+            cells, where = self._sides[source].today
+            self._today[source, target] = self._known[target].of(cells)[where]
+        return self._today[source, target]
+
+    def before(self, source: int, target: int) -> Floats:
+        """The same for some rows of the past."""
+        if (source, target) not in self._before:
+            cells, where = self._sides[source].before
+            self._before[source, target] = self._known[target].of(cells)[where]
+        return self._before[source, target]
+
+
+class _Scale:
+    """The numbers of several columns on one set of bins: quantiles of each of them.
+
+    Two columns are compared on the edges of both only; their bins follow from those of all columns, so that each number is placed once.
+    """
+
+    def __init__(self, views: Sequence[View]) -> None:
+        self._edges = {view.name: _edges(view) for view in views}
+        self._all = np.unique(np.concatenate(list(self._edges.values()))) if views else np.zeros(0)
+        self._past = {view.name: quantile_bins(view.past, self._all) for view in views}
+
+    def bins(self, first: View, second: View) -> tuple[list[Ints], int]:
+        """Bins of today's cells of both columns, of their past cells, and how many bins there are."""
+        edges = np.unique(np.concatenate((self._edges[first.name], self._edges[second.name])))
+        bin_of = np.append(np.searchsorted(edges, np.append(-np.inf, self._all), side="right"), -1)
+        now = [quantile_bins(view.now, edges) for view in (first, second)]
+        return [*now, *(bin_of[self._past[view.name]] for view in (first, second))], len(edges) + 1
 
 
 def _different(view: View) -> int:
     """How many values the past had: a column that was constant may turn into anything."""
-    past = view.codes[1]
-    return len(np.unique(past[past >= 0]))
+    return int(np.count_nonzero(view.past_counts))
 
 
 def _stronger(one: Suspicion, other: Suspicion) -> bool:
     return (-one.p, float(one.finding.evidence["mean_gain_nats"])) > (-other.p, float(other.finding.evidence["mean_gain_nats"]))
 
 
-def _changed_round(
-    comparison: Comparison, pair: tuple[View, View], own_now: tuple[Floats, Floats], own_past: tuple[Floats, Floats], tests: int
-) -> Suspicion | None:
+def _changed_round(comparison: Comparison, places: tuple[int, int], views: Sequence[View], moved: _Moved, scale: _Scale, tests: int) -> Suspicion | None:
     """Whether a part of the rows fits the pairs of values of the past better when transposed; None also where the two have no values in common.
 
     One wrong cell may make a pair fit better transposed. So both cells must be unusual where they stand, unless the whole lot is changed round.
     """
-    first, second = pair
-    bins = _common_bins(first, second)
+    first, second = pair = views[places[0]], views[places[1]]
+    bins = _common_bins(first, second, scale)
     if bins is None:
         return None
-    a, b, past_a, past_b, count, could_now, could_past = bins
-    before = counted(past_a, past_b, count, first.lot, first.lots)
+    a, b, past_a, past_b, count, could_now, could = bins
     today = counted(np.where(could_now, a, -1), b, count)[0]
+    gain = transposed(counted(past_a, past_b, count)[0])
+    if mixture(gain.ravel(), today.ravel())[0] <= LEAST_NATS:
+        return None  # rows that could not have come about so only take away from it
+    could_past = could()
+    before = counted(past_a, past_b, count, first.lot, first.lots)
     asked = counted(np.where(could_past, past_a, -1), past_b, count, first.lot, first.lots)
     never = float(((a >= 0) & (b >= 0)).sum() - today.sum()), (before - asked).sum(axis=(1, 2))
     found = against_lots(today, before, transposed, asked, never)
     cells = round(found.part * (never[0] + float(today.sum())))
     if found.nats <= LEAST_NATS or cells < 2:
         return None
-    gain = transposed(before.sum(axis=0))
     odd = could_now & (a >= 0) & (b >= 0)
     odd &= gain[np.maximum(a, 0), np.maximum(b, 0)] > 0
-    unusual = all(_unusual(view, now, past)[odd].mean() > 0.5 for view, now, past in zip(pair, own_now, own_past, strict=True)) if odd.any() else False
+    sides = ((view, moved.today(k, k), moved.before(k, k)) for view, k in zip(pair, places, strict=True))
+    unusual = all(_unusual(view, now, past)[odd].mean() > 0.5 for view, now, past in sides) if odd.any() else False
     if found.part <= WHOLE and not unusual:
         return None
     if not _back_in_their_past(first, second, np.ones(len(a), dtype=np.bool_) if found.part > WHOLE else odd):
@@ -178,10 +222,10 @@ def _back_in_their_past(first: View, second: View, rows: Mask) -> bool:
     """Whether both columns look like good lots once these rows are changed back, and no less than before: a shift of one of them does not."""
     for view, other in ((first, second), (second, first)):
         if view.kind == "number":
-            today, past = np.where(rows, other.now, view.now), view.past[np.isfinite(view.past)]
+            today, past = np.where(rows, other.now, view.now), view.past_known
             today = today[np.isfinite(today)]
             gap, chance = largest_gap(today, past), 0.5 / np.sqrt(max(1, len(today)))
-            if gap > usual_gap(view) + chance or gap > largest_gap(view.now[np.isfinite(view.now)], past) + chance:
+            if gap > usual_gap(view) + chance or gap > largest_gap(view.now_known, past) + chance:
                 return False
     return True
 
@@ -203,7 +247,7 @@ class _Bins(NamedTuple):
     Args:
         now_a, now_b, past_a, past_b: bin of each cell; -1 for none.
         bins: number of bins.
-        could_now, could_past: rows whose two values could each have stood in the other column.
+        could_now, could_past: rows whose two values could each have stood in the other column; those of the past when asked for.
     """
 
     now_a: Ints
@@ -212,15 +256,16 @@ class _Bins(NamedTuple):
     past_b: Ints
     bins: int
     could_now: Mask
-    could_past: Mask
+    could_past: Callable[[], Mask]
 
 
-def _common_bins(first: View, second: View) -> _Bins | None:
+def _common_bins(first: View, second: View, scale: _Scale) -> _Bins | None:
     if first.kind == second.kind == "number":
-        edges = np.unique(np.concatenate([_edges(first.past), _edges(second.past)]))
-        parts = [quantile_bins(values, edges) for values in (first.now, second.now, first.past, second.past)]
-        could = [_could_stand(a, second) & _could_stand(b, first) for a, b in ((first.now, second.now), (first.past, second.past))]
-        return _Bins(parts[0], parts[1], parts[2], parts[3], len(edges) + 1, could[0], could[1])
+        could_now = _could_stand(first.now, second) & _could_stand(second.now, first)
+        if not could_now.any():
+            return None
+        (now_a, now_b, past_a, past_b), count = scale.bins(first, second)
+        return _Bins(now_a, now_b, past_a, past_b, count, could_now, lambda: _could_stand(first.past, second) & _could_stand(second.past, first))
     if first.kind != "text" or second.kind != "text" or not (first.is_closed and second.is_closed):
         return None
     words = {word: number for number, word in enumerate(sorted({*first.codes[2], *second.codes[2]}))}
@@ -229,28 +274,31 @@ def _common_bins(first: View, second: View) -> _Bins | None:
     in_words = [np.array([words[value] for value in view.codes[2]] + [-1], dtype=np.int64) for view in (first, second)]
     known = [np.isin(np.arange(len(words)), place[view.codes[1]]) for place, view in zip(in_words, (first, second), strict=True)]
     now_a, now_b, past_a, past_b = in_words[0][first.codes[0]], in_words[1][second.codes[0]], in_words[0][first.codes[1]], in_words[1][second.codes[1]]
-    return _Bins(now_a, now_b, past_a, past_b, len(words), known[1][now_a] & known[0][now_b], known[1][past_a] & known[0][past_b])
+    return _Bins(now_a, now_b, past_a, past_b, len(words), known[1][now_a] & known[0][now_b], lambda: known[1][past_a] & known[0][past_b])
 
 
 def _could_stand(values: Floats, column: View) -> Mask:
     """Which numbers a column of the past could have held: within its range, and whole where it is."""
-    past = column.past[np.isfinite(column.past)]
+    past = column.past_rising
+    if not len(past):
+        return np.zeros(len(values), dtype=np.bool_)
     with np.errstate(invalid="ignore"):
-        fits = (values >= past.min(initial=np.inf)) & (values <= past.max(initial=-np.inf))
+        fits = (values >= past[0]) & (values <= past[-1])
         if column.is_whole:
             fits &= values == np.rint(values)
     result: Mask = fits
     return result
 
 
-def _edges(values: Floats) -> Floats:
-    """Edges that part the most frequent value from the others, and the others into equal shares."""
-    known, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+def _edges(view: View) -> Floats:
+    """Edges that part the most frequent value of the past from the others, and the others into equal shares."""
+    known, counts = view.past_different
     if not len(known):
         return np.zeros(0)
     mode = float(known[int(np.argmax(counts))])
-    others = np.repeat(known, counts)[np.repeat(known, counts) != mode] if counts.max() > len(values) / TABLE_BINS else np.repeat(known, counts)
-    return np.concatenate((cuts(others, TABLE_BINS // 2 + 1), [mode, np.nextafter(mode, np.inf)]))
+    others = view.past_rising[view.past_rising != mode] if counts.max() > len(view.past) / TABLE_BINS else view.past_rising
+    inner = np.unique(quantiles(others, np.linspace(0, 1, TABLE_BINS // 2 + 2)[1:-1])) if len(others) else others
+    return np.concatenate((inner, [mode, np.nextafter(mode, np.inf)]))
 
 
 def _swapped(comparison: Comparison, first: str, second: str, now: Floats, past: Floats, lot: np.ndarray, tests: int) -> Suspicion | None:
@@ -259,7 +307,7 @@ def _swapped(comparison: Comparison, first: str, second: str, now: Floats, past:
     found = shares([better.sum()], [len(now)], np.bincount(lot[past > ODDS], minlength=comparison.lots)[:, None], sizes[:, None])
     if found.high[0] > MOST_USUAL:
         return None
-    p = float(found.more[0]) if found.now[0] > found.high[0] + LEAST_SHARE and better.sum() >= 3 else 1.0
+    p = float(found.more[0]) if found.now[0] > found.high[0] + LEAST_SHARE and better.sum() >= LEAST_SWAPPED else 1.0
     if float(np.mean(now)) > 0 and len(now) >= 10:
         means = np.bincount(lot, weights=past, minlength=comparison.lots) / np.maximum(sizes, 1)
         level = levels(np.where(sizes >= 5, means, np.nan)[:, None], [now.mean()])
@@ -283,20 +331,15 @@ def _telling(gain: Floats) -> Floats:
     return result
 
 
-def _pushed(comparison: Comparison, own_now: list[Floats], own_past: list[Floats], moved) -> Iterable[Suspicion]:  # type: ignore[no-untyped-def]  # a closure of Misplaced
+def _pushed(comparison: Comparison, moved: _Moved) -> Iterable[Suspicion]:
     names = [view.name for view in comparison.views()]
     count = len(names)
     for step, words in ((1, "right"), (-1, "left")):
-        best_now, best_past = np.full(len(own_now[0]), -np.inf), np.full(len(own_past[0]), -np.inf)
-        start = np.zeros(len(own_now[0]), dtype=np.int64)
-        sum_now, sum_past = np.zeros(len(own_now[0])), np.zeros(len(own_past[0]))
         order = range(count - 1, 0, -1) if step == 1 else range(count - 2, -1, -1)
-        for k in order:
-            gain = moved(k, k - step)
-            sum_now = sum_now + _telling(gain[0] - own_now[k])
-            sum_past = sum_past + _telling(gain[1] - own_past[k])
-            start = np.where(sum_now > best_now, k, start)
-            best_now, best_past = np.maximum(best_now, sum_now), np.maximum(best_past, sum_past)
+        best_now, start = _furthest(moved.today, order, step)
+        if best_now.max(initial=-np.inf) <= PUSHED:
+            continue
+        best_past, _ = _furthest(moved.before, order, step)
         limit = max(PUSHED, ABOVE * float(best_past.max()))
         rows = best_now > limit
         cells = int(rows.sum())
@@ -315,3 +358,14 @@ def _pushed(comparison: Comparison, own_now: list[Floats], own_past: list[Floats
             suggestion="quote the delimiter in the values and send the rows again", picture={"kind": "share", "value": cells / len(rows), "usual": 0.0},
         ), p)  # fmt: skip
         return
+
+
+def _furthest(familiar: Callable[[int, int], Floats], order: range, step: int) -> tuple[Floats, Ints]:
+    """The most that each row gains when its cells from some column on are pushed back, and that column."""
+    best = np.full(len(familiar(order[0], order[0])), -np.inf)
+    start, total = np.zeros(len(best), dtype=np.int64), np.zeros(len(best))
+    for k in order:
+        total = total + _telling(familiar(k, k - step) - familiar(k, k))
+        start = np.where(total > best, k, start)
+        best = np.maximum(best, total)
+    return best, start

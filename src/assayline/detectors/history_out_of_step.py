@@ -146,6 +146,12 @@ class _Table:
         use, weights = self._weights(target, without)
         if not use.any():
             return 1.0, 0.0, 0.0, 0.0
+        # What is explained follows from the products alone, but for the last digits; the rows are only asked where that is near enough.
+        left = self.products[block, block] - 2 * weights.T @ self.products[use, block] + weights.T @ self.products[np.ix_(use, use)] @ weights
+        own = float(np.trace(self.products[block, block]))
+        likely = 1 - float(np.trace(left)) / own if own > 0 else 0.0
+        if likely < LEAST_EXPLAINED - 1e-6:
+            return 1.0, 0.0, likely, 0.0
         rest_past = self.past[:, block] - self.past[:, use] @ weights
         rest_now = self.now[:, block] - self.now[:, use] @ weights
         total = float(np.square(self.past[:, block]).sum())

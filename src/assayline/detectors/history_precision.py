@@ -35,7 +35,7 @@ class Precision:
         for view in comparison.views():
             if view.kind != "number" or view.is_whole:
                 continue
-            now = view.now[np.isfinite(view.now)]
+            now = view.now_known
             if len(now) < 4:
                 continue
             flood = _new_flood(view)  # one value that took over is another fault; the rest must have lost its decimals too
@@ -63,7 +63,7 @@ class Precision:
 
 def _new_flood(view: View) -> float | None:
     """The value that fills far more of today than of any good lot, or None."""
-    now = view.now[np.isfinite(view.now)]
+    now = view.now_known
     values, counts = np.unique(now, return_counts=True)
     top = int(np.argmax(counts))
     usual = (view.per_lot(view.past == values[top]) / np.maximum(view.number_sizes, 1)).max()

@@ -47,7 +47,7 @@ class Range:
 
 
 def _outside(comparison: Comparison, view: View) -> Iterable[Suspicion]:
-    now = view.now[np.isfinite(view.now)]
+    now = view.now_known
     ends = []
     for profile in comparison.profiles:
         moments = profile.of(view.name, Moments)
@@ -169,7 +169,7 @@ def _conversion(odd: np.ndarray, rest: np.ndarray, low: float, high: float) -> t
 
 def _rest_as_usual(view: View, rest: np.ndarray) -> bool:
     """Whether the values that lie inside look like those of some lot: a part that is converted leaves the rest alone."""
-    past = view.past[np.isfinite(view.past)]
+    past = view.past_known
     return bool(largest_gap(rest, past) <= usual_gap(view) + 1 / np.sqrt(len(rest)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -59,6 +60,8 @@ class Relations:
         if len(columns) < 2:
             return
         found = _distances(columns, comparison, usual)
+        if found is None:
+            return
         p, culprit, partners = found.judged()
         if p >= 1 or culprit is None:
             return
@@ -110,7 +113,7 @@ def _cut(view: View) -> Cut | None:
 
 
 def _cut_numbers(view: View) -> Cut | None:
-    known = view.past[np.isfinite(view.past)]
+    known = view.past_known
     if len(known) < LEAST_ROWS:
         return None
     edges = np.unique(np.quantile(known, QUANTILES))
@@ -160,15 +163,10 @@ class Distances:
     def judged(self) -> tuple[float, int | None, list[int]]:
         """P-value of the most surprising pair or column, the column held responsible, and its partners, worst first."""
         of_pairs = levels(self.past, self.now)
-        mean_past, mean_now = self._by_column(self.past), self._by_column(self.now[None, :])[0]
+        mean_past, mean_now = (_by_column(one, (self.first, self.second), self.columns) for one in (self.past, self.now[None, :]))
+        mean_now = mean_now[0]
         of_columns = levels(mean_past, mean_now)
-        # What drawing rows at random does to such tables anyway: a flow whose lots are balanced by design stands nearer to
-        # its past than chance allows, and a lot that is only less balanced is no news.
-        variance = 2 / (9 * self.freedom)
-        drawn = both_tails(np.maximum(self.now - (1 - variance), 0.0) / np.sqrt(variance), np.full_like(self.now, NORMAL))
-        mean_variance = self._by_column(variance[None, :])[0]
-        wide = WIDER * np.sqrt(mean_variance / (self.columns - 1))
-        drawn_mean = both_tails(np.maximum(mean_now - (1 - mean_variance), 0.0) / wide, np.full_like(mean_now, NORMAL))
+        drawn, drawn_mean = _drawn(self.now, self.freedom, (self.first, self.second), self.columns)
         pairs = _upper(np.maximum(of_pairs.p, drawn), self.now, of_pairs.predicted, self.past)
         columns = _upper(np.maximum(of_columns.p, drawn_mean), mean_now, of_columns.predicted, mean_past)
         # Bonferroni over all pairs and all columns, twice because both are tried.
@@ -183,17 +181,33 @@ class Distances:
         order = with_it[np.argsort(-excess[with_it], kind="stable")]
         return p, culprit, [int(i) for i in order if excess[i] > 0][:3]
 
-    def _by_column(self, distances: Floats) -> Floats:
-        total = np.zeros((len(distances), self.columns))
-        for side in (self.first, self.second):
-            np.add.at(total.T, side, distances.T)
-        return total / (self.columns - 1)
-
     def ranked(self) -> list[tuple[int, float]]:
         """The columns by how much of their relations changed, worst first."""
         excess = np.maximum(self.now - np.nanmedian(self.past, axis=0), 0.0)
         totals = np.bincount(self.first, excess, self.columns) + np.bincount(self.second, excess, self.columns)
         return [(int(i), float(totals[i])) for i in np.argsort(-totals, kind="stable")]
+
+
+def _by_column(distances: Floats, pairs: tuple[Ints, Ints], columns: int) -> Floats:
+    """The mean distance of each column to the others, from those of the pairs."""
+    total = np.zeros((len(distances), columns))
+    for side in pairs:
+        np.add.at(total.T, side, distances.T)
+    return total / (columns - 1)
+
+
+def _drawn(now: Floats, freedom: Floats, pairs: tuple[Ints, Ints], columns: int) -> tuple[Floats, Floats]:
+    """P-values of today's distances, of pairs and of columns, if rows were drawn at random from what was expected.
+
+    A flow whose lots are balanced by design stands nearer to its past than chance allows, and a lot that is only less balanced is no news.
+    """
+    variance = 2 / (9 * freedom)
+    mean_now, mean_variance = _by_column(now[None, :], pairs, columns)[0], _by_column(variance[None, :], pairs, columns)[0]
+    wide = WIDER * np.sqrt(mean_variance / (columns - 1))
+    return (
+        both_tails(np.maximum(now - (1 - variance), 0.0) / np.sqrt(variance), np.full_like(now, NORMAL)),
+        both_tails(np.maximum(mean_now - (1 - mean_variance), 0.0) / wide, np.full_like(mean_now, NORMAL)),
+    )
 
 
 def _upper(p: Floats, now: Floats, predicted: Floats, past: Floats) -> Floats:
@@ -202,20 +216,24 @@ def _upper(p: Floats, now: Floats, predicted: Floats, past: Floats) -> Floats:
         return np.where((now > predicted) & (now > np.nanmax(past, axis=0)), p, 1.0)
 
 
-def _distances(columns: Sequence[Cut], comparison: Comparison, usual: float) -> Distances:
+def _distances(columns: Sequence[Cut], comparison: Comparison, usual: float) -> Distances | None:
+    """The distances of today and of good lots; None where today's are what chance gives anyway, whatever good lots had."""
     first, second = (np.array(side, dtype=np.int64) for side in np.triu_indices(len(columns), 1))
     tables = np.zeros((comparison.lots, len(first), BINS, BINS))
     indicators = _indicators([one.past for one in columns])
-    for lot in range(comparison.lots):
-        rows = indicators[comparison.lot == lot]
+    bounds = np.searchsorted(comparison.lot, np.arange(comparison.lots + 1)).tolist()
+    for lot, (begin, end) in enumerate(itertools.pairwise(bounds)):
+        rows = indicators[begin:end]
         tables[lot] = _pairs(rows.T @ rows, first, second)
     today = _indicators([one.now for one in columns])
     if len(today) > 1.2 * usual:  # a larger lot shows smaller differences: it would stand out among the others by its size alone
         today = today[np.linspace(0, len(today) - 1, round(usual)).astype(np.int64)]
     seen = _pairs(today.T @ today, first, second)
     before = np.cumsum(tables, axis=0)
-    past, _, _ = _far(tables[WARM_UP:], before[WARM_UP - 1 : -1])
     now, expected, freedom = _far(seen[None], before[-1:])
+    if all(one.min(initial=1.0) * 2 * len(one) >= 1 for one in _drawn(now[0], freedom[0], (first, second), len(columns))):
+        return None
+    past, _, _ = _far(tables[WARM_UP:], before[WARM_UP - 1 : -1])
     sizes = np.bincount(comparison.lot, minlength=comparison.lots)[WARM_UP:]
     past[sizes < LEAST_ROWS] = np.nan
     return Distances(first, second, past, now[0], seen, expected[0], freedom[0], len(columns))

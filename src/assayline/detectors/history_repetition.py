@@ -60,8 +60,7 @@ class Repetition:
             now, old, _ = view.codes
             filled = now[now >= 0]
             again = len(filled) - len(np.unique(filled))
-            lot_pairs = np.unique(old[old >= 0] * view.lots + view.lot[old >= 0])
-            usual = int((old >= 0).sum()) - len(lot_pairs)
+            usual = int((old >= 0).sum()) - len(view.pairs)
             if again <= 0 or again <= surplus or usual > 0 or (old >= 0).sum() < ENOUGH_ROWS:
                 continue
             p = _by_chance(view, again)

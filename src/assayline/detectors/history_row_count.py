@@ -69,13 +69,9 @@ def _early_end(comparison: Comparison) -> tuple[float, str]:
     for view in comparison.clocks:
         if not np.isfinite(view.now).any():
             continue
-        spans = []
-        for lot in range(view.lots):
-            times = view.past[(view.lot == lot) & np.isfinite(view.past)]
-            spans.append(_span(times) if len(times) else np.nan)
-        past = np.array(spans)
+        past = np.array(view.each("span", _span))
         past = past[np.isfinite(past)]
-        today = _span(view.now[np.isfinite(view.now)])
+        today = _span(view.now_known)
         if len(past) < 3 or today >= (1 - EARLY_END) * past.min():
             continue
         found = levels(past[:, None], [today])
@@ -86,6 +82,9 @@ def _early_end(comparison: Comparison) -> tuple[float, str]:
 
 
 def _span(times: np.ndarray) -> float:
-    """Microseconds from the beginning of the first day to the last record."""
+    """Microseconds from the beginning of the first day to the last record; NaN without any."""
+    times = times[np.isfinite(times)]
+    if not len(times):
+        return float("nan")
     low = np.floor(np.quantile(times, 0.02) / DAY) * DAY  # single old records must not stretch it
     return float(np.quantile(times, 0.995) - low)

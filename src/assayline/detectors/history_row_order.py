@@ -60,7 +60,7 @@ def _back(comparison: Comparison, view: View) -> Suspicion | None:
     steps = comparison.today.of(view.name, Steps)
     if steps is None or steps.downs == 0 or view.lots < 3:
         return None
-    before = [displaced(view.past[view.lot == lot]) for lot in range(view.lots)]
+    before = view.each("displaced", displaced)
     away, back, sizes = displaced(view.now), np.array([one.rows for one in before]), np.array([one.of for one in before])
     if away.rows < LEAST_ROWS or not sizes.sum():
         return None

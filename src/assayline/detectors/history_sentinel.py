@@ -42,7 +42,7 @@ class Sentinel:
 
 
 def _sentinels(comparison: Comparison, view: View) -> Iterable[Suspicion]:
-    now, past = view.now[np.isfinite(view.now)], view.past[np.isfinite(view.past)]
+    now, past = view.now_known, view.past_known
     if len(now) < LEAST_CELLS or len(past) < 20:
         return
     values, counts = np.unique(now, return_counts=True)

@@ -39,7 +39,7 @@ class Sign:
         for view in comparison.views():
             if view.kind != "number":
                 continue
-            now, past = view.now[np.isfinite(view.now)], view.past[np.isfinite(view.past)]
+            now, past = view.now_known, view.past_known
             below = now[now < 0]
             if len(below) < LEAST_CELLS or len(past) < 20:
                 continue

@@ -11,7 +11,7 @@ import numpy as np
 from assayline.core import Cell, Finding
 from assayline.measures import Block
 
-from .comparison import Comparison, Floats, View
+from .comparison import Comparison, Floats, View, different
 from .foreign import is_test_word
 from .suspicion import Suspicion
 from .wording import lots, percent
@@ -48,16 +48,24 @@ class Typed:
         return found
 
     @classmethod
-    def of(cls, view: View) -> Typed | None:
-        """From the frequencies of the past; None for columns in which nothing would be strange."""
+    def of(cls, view: View, *, sure: bool = True) -> Typed | None:
+        """From the frequencies of the past; None for columns in which nothing would be strange.
+
+        Args:
+            view: the column.
+            sure: look whether the past has such words even where today has none: then it makes no difference to today's rows.
+        """
         rows = view.past.size if view.kind == "number" else int((~view.past_missing).sum())
         if rows < 20 or view.kind not in ("number", "text"):
             return None
         if view.kind == "number":
-            past = view.past[np.isfinite(view.past)]
-            gains = {value: float(np.log(MOSTLY / len(TYPED)) - np.log(((past == value).sum() + 0.5) / (len(past) + 1))) for value in TYPED}
+            past = view.past_rising
+            often = np.searchsorted(past, TYPED, side="right") - np.searchsorted(past, TYPED)
+            gains = {value: float(np.log(MOSTLY / len(TYPED)) - np.log((n + 0.5) / (len(past) + 1))) for value, n in zip(TYPED, often.tolist(), strict=True)}
             return cls({value: min(gain, ONE_CELL) for value, gain in gains.items()}, float(np.log(1 - MOSTLY)), 0.0)
-        if any(is_test_word(value) for value in view.codes[2][:]) and any(is_test_word(view.codes[2][code]) for code in np.unique(view.codes[1][view.codes[1] >= 0])):
+        if not sure and not any(is_test_word(view.codes[2][code]) for code in different(view.codes[0]).tolist() if code >= 0):
+            return cls({}, 0.0, ONE_CELL)
+        if any(is_test_word(value) and view.past_counts[code] > 0 for code, value in enumerate(view.codes[2])):
             return None  # the past itself has such words
         return cls({}, 0.0, ONE_CELL)
 
@@ -108,19 +116,20 @@ class TypedTests:
         if comparison.thin:
             return
         views = [view for view in comparison.views() if not view.is_key]
-        tables = {view.name: table for view in views if (table := Typed.of(view)) is not None}
-        if len(tables) < LEAST_COLUMNS:
-            return
-        now, past = np.zeros(len(comparison.now_frame)), np.zeros(len(comparison.lot))
-        strange = np.zeros(len(now), dtype=np.int64)
-        each: dict[str, Floats] = {}
-        for view in views:
-            table = tables.get(view.name)
-            if table is None:
-                continue
-            gain_now, gain_past = _gains(view, table)
-            now, past, each[view.name] = now + gain_now, past + gain_past, gain_now
-            strange += gain_now > STRANGE
+        for sure in (False, True):  # the whole past is asked only where today looks strange
+            tables = {view.name: table for view in views if (table := Typed.of(view, sure=sure)) is not None}
+            if len(tables) < LEAST_COLUMNS:
+                return
+            now, strange = np.zeros(len(comparison.now_frame)), np.zeros(len(comparison.now_frame), dtype=np.int64)
+            each: dict[str, Floats] = {}
+            for name, table in tables.items():
+                each[name] = _gains(comparison, name, table, today=True)
+                now, strange = now + each[name], strange + (each[name] > STRANGE)
+            if not ((now > PLAIN) & (strange >= LEAST_COLUMNS)).any():
+                return
+        past = np.zeros(len(comparison.lot))
+        for name, table in tables.items():
+            past = past + _gains(comparison, name, table, today=False)
         limit = max(PLAIN, ABOVE * float(past.max(initial=0.0)))
         rows = (now > limit) & (strange >= LEAST_COLUMNS)
         cells = int(rows.sum())
@@ -142,9 +151,12 @@ class TypedTests:
         ), p)  # fmt: skip
 
 
-def _gains(view: View, table: Typed) -> tuple[Floats, Floats]:
+def _gains(comparison: Comparison, name: str, table: Typed, *, today: bool) -> Floats:
+    view = comparison.view(name)
+    assert view is not None
     if not table.word:
-        return table.of_numbers(view.now), table.of_numbers(view.past)
-    now, past, values = view.codes
-    gain = np.array([table.word if is_test_word(value) else 0.0 for value in values] + [0.0])
-    return gain[now], gain[past]
+        return table.of_numbers(view.now if today else view.past)
+    codes, values = view.codes[0] if today else view.codes[1], view.codes[2]
+    used = different(codes)
+    gain: Floats = np.array([table.word if code >= 0 and is_test_word(values[code]) else 0.0 for code in used.tolist()])
+    return gain[np.searchsorted(used, codes)] if len(used) else np.zeros(0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from assayline.core import Finding
 
-from .comparison import Comparison, View
+from .comparison import Comparison, View, ranks
 from .expectation import shares
 from .suspicion import Suspicion
 from .wording import between, lots, percent
@@ -54,7 +54,7 @@ class TimeOfDay:
 
 
 def _has_hours(view: View) -> bool:
-    known = view.past[np.isfinite(view.past)]
+    known = view.past_known
     return len(known) > 0 and bool((known % (24 * HOUR) != 0).mean() > 0.1)
 
 
@@ -67,14 +67,15 @@ def _stuck(comparison: Comparison, view: View) -> Iterable[Suspicion]:
         return
     values, counts = np.unique(now[known_now], return_counts=True)
     top = int(counts.max())
-    usual = np.array([np.unique(past[(view.lot == lot) & known_past], return_counts=True)[1].max(initial=0) for lot in range(view.lots)])
+    usual = np.array(view.each("most frequent number", _most_frequent))
     found = shares([top], [n], usual[:, None], view.number_sizes[:, None])
     best: tuple[float, float, float, float, str | None, float] | None = None
     if found.now[0] > found.high[0] + 0.05:
         best = (float(found.more[0]), float(found.now[0]), float(found.usual[0]), float(found.high[0]), None, float(values[int(np.argmax(counts))]))
+    now_ranks = ranks(now)
     for group in comparison.segments if best is None else ():
         code_now, code_past, names = group.codes
-        same_now, same_past = _repeats(now, code_now, None), _repeats(past, code_past, view.lot)
+        same_now, same_past = _repeats(now_ranks, code_now), _repeats(view.past_ranks, np.where(code_past >= 0, code_past * view.lots + view.lot, -1))
         rows_past, rows_now = (code_past >= 0) & known_past, (code_now >= 0) & known_now
         found = shares([same_now.sum()], [rows_now.sum()], view.per_lot(same_past)[:, None], view.per_lot(rows_past)[:, None])
         if same_now.sum() < 2 or found.now[0] <= found.high[0] + 0.01 or found.usual[0] > 0.5:
@@ -95,19 +96,20 @@ def _stuck(comparison: Comparison, view: View) -> Iterable[Suspicion]:
     ), p)  # fmt: skip
 
 
-def _repeats(times: np.ndarray, group: np.ndarray, lot: np.ndarray | None) -> np.ndarray:
-    """Which rows repeat the time of an earlier row of the same segment (and lot)."""
-    usable = np.isfinite(times) & (group >= 0)
-    keys = [times, group] if lot is None else [times, group, lot]
-    order = np.lexsort(keys[::-1])
-    same = np.zeros(len(times), dtype=np.bool_)
-    if len(order) > 1:
-        equal = np.ones(len(order) - 1, dtype=np.bool_)
-        for key in keys:
-            equal &= key[order][1:] == key[order][:-1]
-        same[order[1:]] = equal
-    result: np.ndarray = same & usable
-    return result
+def _most_frequent(times: np.ndarray) -> int:
+    """How often the most frequent time stands there."""
+    return int(np.unique(times[np.isfinite(times)], return_counts=True)[1].max(initial=0))
+
+
+def _repeats(rank: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Rows with a time that another row of the same segment (and lot) has: all of them but one."""
+    same = np.zeros(len(rank), dtype=np.bool_)
+    rows = np.flatnonzero((rank >= 0) & (group >= 0))
+    if len(rows) > 1:
+        keys = rank[rows] * (int(group.max()) + 1) + group[rows]
+        order = np.argsort(keys)
+        same[rows[order[1:]]] = keys[order[1:]] == keys[order[:-1]]
+    return same
 
 
 def _hours(comparison: Comparison, view: View) -> Iterable[Suspicion]:
@@ -119,12 +121,14 @@ def _hours(comparison: Comparison, view: View) -> Iterable[Suspicion]:
     segments = 0
     for group in comparison.segments:
         code_now, code_past, names = group.codes
+        both = (code_past >= 0) & (hour_past >= 0)
+        place = (view.lot[both] * len(names) + code_past[both]) * 24 + hour_past[both]
+        hours_of = np.bincount(place, minlength=view.lots * len(names) * 24).reshape(view.lots, len(names), 24)
         for code in np.unique(code_now[code_now >= 0])[:40].tolist():
-            rows, before = (code_now == code) & (hour_now >= 0), (code_past == code) & (hour_past >= 0)
-            if rows.sum() < LEAST_ROWS or before.sum() < 60:
+            rows, own = (code_now == code) & (hour_now >= 0), hours_of[:, code]
+            if rows.sum() < LEAST_ROWS or own.sum() < 60:
                 continue
             segments += 1
-            own = np.bincount(view.lot[before] * 24 + hour_past[before], minlength=view.lots * 24).reshape(view.lots, 24)
             found = _gain(own, np.bincount(hour_now[rows], minlength=24))
             if found[0] > best[0] + 3:
                 best, where = found, f"{group.name} = {names[code]}"
@@ -248,7 +252,7 @@ def _moved_one(first: View, second: View) -> View:
         hours = _hour(view.past)
         share = (np.bincount(hours[hours >= 0], minlength=24) + 1) / (max(1, (hours >= 0).sum()) + 24)
         today = _hour(view.now)
-        known = view.now[np.isfinite(view.now)]
+        known = view.now_known
         days = np.floor(known / (24 * HOUR))
         main = np.median(days) if len(days) else 0
         return float(-np.log(share[today[today >= 0]]).mean() + 5 * (days != main).mean())

@@ -51,7 +51,7 @@ def names_things(view: View) -> bool:
     """
     new, _ = view.novelty
     filled = int(view.filled_sizes.sum())
-    known = np.unique(view.past[np.isfinite(view.past)])
+    known = np.unique(view.past_known)
     if len(known) < MANY_KEYS or new.sum() > STABLE * filled:
         return False
     if named_as_key(view.name):

@@ -121,13 +121,3 @@ def quantile_bins(values: Floats, edges: Floats) -> npt.NDArray[np.int64]:
     """The bin of each number between edges; -1 for none."""
     found: npt.NDArray[np.int64] = np.where(np.isfinite(values), np.searchsorted(edges, np.nan_to_num(values), side="right"), -1)
     return found
-
-
-def cuts(values: Floats, bins: int) -> Floats:
-    """Inner edges that cut numbers into bins of about equal share; fewer where values repeat.
-
-    >>> cuts(np.arange(100.0), 4).tolist()
-    [24.75, 49.5, 74.25]
-    """
-    known = values[np.isfinite(values)]
-    return np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1])) if len(known) else np.zeros(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -22,8 +24,12 @@ def largest_gap(a: Floats, b: Floats) -> float:
     if not len(a) or not len(b):
         return 1.0
     a, b = np.sort(a), np.sort(b)
-    points = np.concatenate((a, b))
-    return float(np.abs(np.searchsorted(a, points, side="right") / len(a) - np.searchsorted(b, points, side="right") / len(b)).max())
+    few, many = (a, b) if len(a) <= len(b) else (b, a)
+    # Between two values of one sample only the share of the other climbs: the gap is largest at a value of the smaller one, or just below it.
+    return max(
+        float(np.abs(np.searchsorted(few, few, side=side) / len(few) - np.searchsorted(many, few, side=side) / len(many)).max())
+        for side in ("left", "right")
+    )  # fmt: skip
 
 
 def usual_gap(view: View, sizes: bool = False) -> float:
@@ -34,9 +40,9 @@ def usual_gap(view: View, sizes: bool = False) -> float:
         sizes: compare absolute values.
     """
     numbers = np.abs(view.past) if sizes else view.past
-    everyone = numbers[np.isfinite(numbers)]
-    own = [numbers[(view.lot == lot) & np.isfinite(numbers)] for lot in range(view.lots) if view.number_sizes[lot] >= 5]
-    return max((largest_gap(one, everyone) for one in own), default=1.0)
+    everyone = np.sort(numbers[view.past_finite])
+    lots = (numbers[begin:end] for (begin, end), size in zip(itertools.pairwise(view.bounds), view.number_sizes.tolist(), strict=True) if size >= 5)
+    return max((largest_gap(one[np.isfinite(one)], everyone) for one in lots), default=1.0)
 
 
 def overlap(a: npt.NDArray[np.int64], b: npt.NDArray[np.int64]) -> float:
@@ -53,7 +59,7 @@ def resemblance(view: View) -> float:
     """
     filled = int((~view.now_missing).sum())
     if view.kind in ("number", "time"):
-        now, past = view.now[np.isfinite(view.now)], view.past[np.isfinite(view.past)]
+        now, past = view.now_known, view.past_known
         if filled == 0 or not len(past):
             return 0.0
         readable = len(now) / filled

@@ -18,6 +18,8 @@ FEW_VALUES = 4_096  # distinct values that are counted exactly; above it a sketc
 PROBE_ROWS = 32_768  # a prefix long enough to show more than FEW_VALUES values where there are more
 CACHED = 32_768  # numbers that fit into the second-level cache while several operations run over them
 FEW_ROWS = 512  # rows that Python counts faster than an engine is called
+# Numbers without a NumPy type of their own; `UInt128` is younger than the oldest Polars we run on.
+NOT_OF_NUMPY = (pl.Duration, pl.Time, pl.Decimal, pl.Int128, *((pl.UInt128,) if hasattr(pl, "UInt128") else ()))
 NULL_HASH = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio: any fixed odd number would do
 
 
@@ -80,7 +82,7 @@ class Column:
         if plan.kind == "number":
             if plan.parse:
                 return parse_number(series, plan.parse)
-            if isinstance(series.dtype, (pl.Duration, pl.Time, pl.Decimal, pl.Int128)):
+            if isinstance(series.dtype, NOT_OF_NUMPY):
                 return series.to_physical().cast(pl.Float64) if not isinstance(series.dtype, pl.Decimal) else series.cast(pl.Float64)
             if series.dtype == pl.String:  # another part of the table has numbers here
                 return parse_number(series, "number")

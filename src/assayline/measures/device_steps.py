@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .block import Block, Column
+from .devices import few_of
 
 Whole = npt.NDArray[np.int64]
 
@@ -76,6 +77,12 @@ class DeviceSteps:
         """The mean step of each device but for the longest; NaN with fewer than three rows."""
         inner = np.maximum(self.rows - 2, 1)
         return np.where(self.rows > 2, (self.last - self.first - self.longest) / inner, np.nan)
+
+    def thinned(self) -> DeviceSteps:
+        """The same of at most 256 devices, always the same ones."""
+        chosen = few_of(self.keys)
+        arrays = {one.name: getattr(self, one.name)[chosen] for one in fields(self) if one.name != "keys"}
+        return DeviceSteps(tuple(self.keys[position] for position in chosen.tolist()), **arrays) if len(chosen) < len(self.keys) else self
 
     def as_json(self) -> dict[str, Any]:
         arrays = {name: getattr(self, name).tolist() for name in ("rows", "first", "last", "longest", "longest_start", "second")}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import zlib
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,11 +12,24 @@ import numpy.typing as npt
 from .block import Block, Column
 
 Whole = npt.NDArray[np.int64]
+THIN_DEVICES = 256  # devices of a thinned state
 FIELDS = ("rows", "runs", "longest", "longest_start", "first", "last")
 
 
 def _none() -> Whole:
     return np.zeros(0, dtype=np.int64)
+
+
+def few_of(keys: tuple[str, ...]) -> Whole:
+    """Where the devices of a thinned state stand: those whose names have the lowest hashes, so that every lot chooses the same ones.
+
+    >>> len(few_of(("a", "b"))), len(few_of(tuple(map(str, range(1_000)))))
+    (2, 256)
+    """
+    if len(keys) <= THIN_DEVICES:
+        return np.arange(len(keys), dtype=np.int64)
+    hashed = [(zlib.crc32(key.encode("utf-8", "surrogatepass")), key) for key in keys]
+    return np.array(sorted(sorted(range(len(keys)), key=hashed.__getitem__)[:THIN_DEVICES]), dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +100,16 @@ class DeviceRuns:
             keys, spread(self.rows), spread(self.runs), spread(self.longest), spread(self.longest_start), spread(self.first), spread(self.last),
             spread(self.first_hash), spread(self.last_hash), spread(self.last_start),
         )  # fmt: skip
+
+    def thinned(self) -> DeviceRuns:
+        """The same of at most 256 devices, always the same ones."""
+        chosen = few_of(self.keys)
+        arrays = {one.name: getattr(self, one.name)[chosen] for one in fields(self) if one.name != "keys"}
+        return DeviceRuns(tuple(self.keys[position] for position in chosen.tolist()), **arrays) if len(chosen) < len(self.keys) else self
+
+    def moved(self, rows: int) -> DeviceRuns:
+        """The rows under other numbers."""
+        return replace(self, longest_start=self.longest_start + rows, last_start=self.last_start + rows)
 
     def as_json(self) -> dict[str, Any]:
         arrays = {name: getattr(self, name).tolist() for name in (*FIELDS, "first_hash", "last_hash", "last_start")}

@@ -12,6 +12,7 @@ from .block import Block, Column, Hashes
 
 NO_HASHES = np.zeros(0, dtype=np.uint64)
 NO_COUNTS = np.zeros(0, dtype=np.int64)
+THIN = 160  # hashes of a thinned sketch: a standard error of 8 % in little more than 1 KB
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,15 @@ class Sketch:
             return 0.0
         reach = other.hashes[-1] if not other.exact and len(other.hashes) else np.uint64(2**64 - 1)
         ours = self.hashes[self.hashes <= reach]
-        return float(np.isin(ours, other.hashes).mean()) if len(ours) else 0.0
+        if not len(ours) or not len(other.hashes):
+            return 0.0
+        place = np.minimum(np.searchsorted(other.hashes, ours), len(other.hashes) - 1)  # the hashes of a sketch rise
+        return float((other.hashes[place] == ours).mean())
+
+    def thinned(self) -> Sketch:
+        """The same rows in a sketch of 160 hashes."""
+        size = min(self.size, THIN)
+        return Sketch(size, self.rows, self.hashes[:size].copy(), self.counts[:size].copy())
 
     def as_json(self) -> dict[str, Any]:
         return {"size": self.size, "rows": self.rows, "hashes": self.hashes.tolist(), "counts": self.counts.tolist()}
@@ -87,6 +96,10 @@ class Distinct(Sketch):
     def merge(self, other: Sketch) -> Distinct:
         both = super().merge(other)
         return Distinct(both.size, both.rows, both.hashes, both.counts)
+
+    def thinned(self) -> Distinct:
+        few = super().thinned()
+        return Distinct(few.size, few.rows, few.hashes, few.counts)
 
 
 def _summed(hashes: Hashes, counts: npt.NDArray[np.int64]) -> tuple[Hashes, npt.NDArray[np.int64]]:

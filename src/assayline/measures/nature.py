@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -134,6 +134,23 @@ def kept(profile: Profile, name: str, make: Callable[[], T]) -> T:
     if name not in store:
         store[name] = make()
     return store[name]  # type: ignore[no-any-return]  # a dict of many things has no better type
+
+
+def kept_for(profile: Profile, name: str, asked: Hashable, make: Callable[[], T]) -> T:
+    """The same for what depends on something else too: only the answer to the last question is kept.
+
+    Args:
+        profile: what it belongs to.
+        name: what it is.
+        asked: everything else it depends on.
+        make: gives it.
+    """
+    store: dict[str, Any] = profile.__dict__.setdefault("_kept", {})
+    found = store.get(name)
+    if found is None or found[0] != asked:
+        found = store[name] = (asked, make())
+    answer: T = found[1]
+    return answer
 
 
 def natures(profile: Profile) -> dict[str, Nature]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -56,6 +56,10 @@ class Runs:
             self.rows + other.rows, self.filled + other.filled, self.runs + other.runs - joined, longest, start,
             self.first_hash, first, other.last_hash, last, self.start,
         )  # fmt: skip
+
+    def moved(self, rows: int) -> Runs:
+        """The rows under other numbers."""
+        return replace(self, start=self.start + rows, longest_start=self.longest_start + (rows if self.filled else 0)) if self.rows else self
 
     def as_json(self) -> dict[str, Any]:
         return dict(self.__dict__)

@@ -7,6 +7,7 @@ that the cells which do not are a finding with their place, and not a crash or a
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -90,13 +91,14 @@ class Plan:
         return tuple(name for name, column in self.columns.items() if column.kind == "time")
 
     @classmethod
-    def of(cls, head: pl.DataFrame, text: bool = False, rows: int = 0) -> Plan:
+    def of(cls, head: pl.DataFrame, text: bool = False, rows: int = 0, *, keyed: bool = True) -> Plan:
         """Decide by majority on the first rows of a table.
 
         Args:
             head: the first rows.
             text: they are text as it stands in a file.
             rows: how many rows to expect, if known; above a million the row sketch is a quarter of its size.
+            keyed: whether to look for the column of devices, which costs as much as all the rest.
 
         >>> Plan.of(pl.DataFrame({"a": ["1", "2", "x"], "zip": ["01234", "00501", "10001"]}), text=True).columns["a"].kind
         'number'
@@ -106,7 +108,7 @@ class Plan:
         # A few MB of hashes and about 1.3 million sampled cells, whatever the width: memory is a constant.
         return cls(
             columns, text, sketch=4_096 if width <= 256 else 1_024, sample_rows=min(65_536, max(2_048, 4_000_000 // width)),
-            row_sketch=65_536 if rows <= 1_000_000 else 16_384, key=_key(head, columns),
+            row_sketch=65_536 if rows <= 1_000_000 else 16_384, key=_key(head, columns) if keyed else None,
         )  # fmt: skip
 
 
@@ -143,7 +145,8 @@ def _planned_text(series: pl.Series, text: bool) -> ColumnPlan:
     if not listed:
         return ColumnPlan(name, "text")
 
-    if _share(_LIKE_TIME, listed) > MAJORITY:
+    counts = Counter(listed)
+    if _share(_LIKE_TIME, counts) > MAJORITY:
         candidates = pl.Series(name, listed, dtype=pl.String)
         best, share = "", MAJORITY
         for pattern in TIME_FORMATS:
@@ -159,16 +162,16 @@ def _planned_text(series: pl.Series, text: bool) -> ColumnPlan:
     if not text:  # a typed source that says "text" means it, except for times, which many systems hold as text
         return ColumnPlan(name, "text")
     for parse, pattern in (("number", _NUMBER), ("thousands", _THOUSANDS), ("decimal_comma", _DECIMAL_COMMA)):
-        if _share(pattern, listed) > MAJORITY:
-            if parse == "number" and _share(_LEADING_ZERO, listed) > FEW_LEADING_ZEROS:
+        if _share(pattern, counts) > MAJORITY:
+            if parse == "number" and _share(_LEADING_ZERO, counts) > FEW_LEADING_ZEROS:
                 return ColumnPlan(name, "text")  # 00501 is a code
             return ColumnPlan(name, "number", parse)
     return ColumnPlan(name, "text")
 
 
-def _share(pattern: str, values: list[str]) -> float:
+def _share(pattern: str, values: Counter[str]) -> float:
     found = re.compile(pattern).search
-    return sum(found(value) is not None for value in values) / len(values)
+    return sum(times for value, times in values.items() if found(value)) / values.total()
 
 
 _ONLY_DIGITS = re.compile(r"%Y%m%d$")

@@ -15,6 +15,7 @@ import polars as pl
 from .block import Block, Column
 
 LONGEST = 256  # lengths from here on share a bin
+THIN_SHAPES = 64  # of a thinned column
 SHAPES = 512  # different shapes kept; a column of more is free text, whose shapes say nothing
 
 # One character class per byte: A upper, a lower, 9 digit, u any byte of a non-ASCII character, c control, others stand for themselves.
@@ -77,6 +78,14 @@ class Shapes:
             if len(full) > SHAPES:
                 full, complete = {}, False
         return Shapes(counts, full, total - sum(counts.values()), complete)
+
+    def thinned(self) -> Shapes:
+        """Given up when they are more than 64."""
+        few = len(self.counts) <= THIN_SHAPES
+        full = len(self.full) <= THIN_SHAPES
+        return Shapes(
+            self.counts if few else {}, self.full if full else {}, self.others + (0 if few else sum(self.counts.values())), self.full_complete and full
+        )  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:
         return {

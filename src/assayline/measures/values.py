@@ -11,6 +11,8 @@ import polars as pl
 
 from .block import FEW_VALUES, Block, Column
 
+THIN_VALUES = 64  # different values of a thinned column: more than a chart shows
+
 
 @dataclass(frozen=True)
 class Values:
@@ -41,6 +43,10 @@ class Values:
         if len(counts) > FEW_VALUES:
             return Values({}, filled, False)
         return Values(counts, filled, True)
+
+    def thinned(self) -> Values:
+        """Given up when they are more than 64."""
+        return self if len(self.counts) <= THIN_VALUES else Values({}, self.filled, False)
 
     def top(self, n: int = 10) -> list[tuple[str, int]]:
         """The most frequent values, ties in order of the alphabet."""

@@ -1,15 +1,17 @@
-"""The ways to show a report: terminal, one-file HTML, notebook, JSON text, and the list of accused cells.
+"""The ways to show a report, lots, flows and certificates: terminal, one-file HTML, notebook, JSON text, and the list of accused cells.
 
-A view is a pure function Report -> text. Importing this package loads none of them, nor rich.
+A view of a report is a pure function Report -> text; lots and flows come as the JSON documents of the command line. Importing this package loads none of them, nor rich.
 
 >>> sorted(views())
-['cells', 'html', 'notebook', 'progress', 'read_cells', 'show', 'text']
+['case', 'cases', 'cells', 'certificate', 'certificate_html', 'channels', 'flow', 'flow_html', 'flows', 'html', 'lot', 'lot_page', 'lots', 'lots_progress',
+'notebook', 'progress', 'read_cells', 'rule_trial', 'rules', 'show', 'show_certificate', 'text']
 """
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,8 @@ from ..core import Report
 
 if TYPE_CHECKING:
     from .cells import AccusedCell, CellsWriter
+    from .lots_progress import LotsProgress
+    from .paper import Line, Paper
     from .terminal import OnProgress
 
 __all__ = ["View", "views"]
@@ -30,6 +34,11 @@ def views() -> dict[str, Callable[..., Any]]:
     Returns:
         `html`, `text`, `notebook`: Report -> text. `show`: prints a Report. `progress`: gives a context manager whose value is
         called with (rows done, rows expected, phase). `cells`: path -> `CellsWriter`; `read_cells`: path -> the lines of such a file.
+        `certificate`, `certificate_html`: the JSON document of a certificate -> text; `show_certificate`: prints it.
+        `lots_progress`: number of lots -> a context manager whose value has `rows(done, total, phase)` and `lot_done()`; `lot`: prints a
+        document of `assay gate --json` above that bar. `lots`, `lot_page`, `flows`, `flow`: print what `assay lots`, `assay lot`, `assay flow`
+        and `assay flow FLOW` give with --json. `flow_html`: such a document of a flow -> text of a page.
+        `cases`, `case`, `rules`, `rule_trial`, `channels`: print what `assay quarantine`, `assay rules` and `assay notify list` give with --json.
     """
     return {
         "html": _html,
@@ -39,6 +48,17 @@ def views() -> dict[str, Callable[..., Any]]:
         "progress": _progress,
         "cells": _cells,
         "read_cells": _read_cells,
+        "certificate": _certificate,
+        "certificate_html": _certificate_html,
+        "show_certificate": _show_certificate,
+        "lots_progress": _lots_progress,
+        "lot": _lot,
+        "lots": _lots,
+        "lot_page": _lot_page,
+        "flows": _flows,
+        "flow": _flow,
+        "flow_html": _flow_html,
+        **{name: functools.partial(_review, name) for name in ("cases", "case", "rules", "rule_trial", "channels")},
     }
 
 
@@ -89,3 +109,88 @@ def _read_cells(path: str | os.PathLike[str]) -> Iterator[AccusedCell]:
     from .cells import read_cells
 
     return read_cells(path)
+
+
+def _certificate(document: Mapping[str, Any]) -> str:
+    from .certificate_terminal import text
+
+    return text(document)
+
+
+def _certificate_html(document: Mapping[str, Any]) -> str:
+    from .certificate_html import page
+
+    return page(document)
+
+
+def _show_certificate(document: Mapping[str, Any]) -> None:
+    from rich.console import Console
+
+    from .certificate_terminal import show
+
+    show(document, Console())
+
+
+def _lots_progress(total_lots: int) -> AbstractContextManager[LotsProgress]:
+    from rich.console import Console
+
+    from .lots_progress import lots_progress
+
+    return lots_progress(total_lots, Console(stderr=True), Console())
+
+
+def _lot(document: Mapping[str, Any], progress: LotsProgress | None = None) -> None:
+    from rich.console import Console
+
+    from .lots_progress import lot
+
+    lot(document, progress, Console())
+
+
+def _lots(documents: Sequence[Mapping[str, Any]]) -> None:
+    from .lots import lots_lines
+
+    _print(lots_lines, documents, widest=160)
+
+
+def _lot_page(document: Mapping[str, Any]) -> None:
+    from .lots import page_lines
+
+    _print(page_lines, document)
+
+
+def _flows(documents: Sequence[Mapping[str, Any]]) -> None:
+    from .lots import flows_lines
+
+    _print(flows_lines, documents)
+
+
+def _flow(document: Mapping[str, Any]) -> None:
+    from .flow_terminal import flow_lines
+
+    _print(flow_lines, document, widest=160)
+
+
+def _flow_html(document: Mapping[str, Any]) -> str:
+    from .flow_page import flow_page
+
+    return flow_page(document)
+
+
+def _review(name: str, document: object) -> None:
+    from . import review
+
+    lines: dict[str, Callable[[Any, Paper], Iterable[Line]]] = {
+        "cases": review.cases_lines, "case": review.case_lines, "rules": review.rules_lines, "rule_trial": review.trial_lines, "channels": review.channels_lines,
+    }  # fmt: skip
+    _print(lines[name], document, widest=160)
+
+
+def _print(lines: Callable[[Any, Paper], Iterable[Line]], document: object, *, widest: int = 110) -> None:
+    from rich.console import Console
+
+    from .paper import paper_of, printed
+
+    console = Console()
+    paper = paper_of(console, widest=widest)
+    printed(lines(document, paper), paper, console)

@@ -20,11 +20,20 @@ from .visible import shown
 
 def page(report: Report) -> str:
     """The whole page as text, to be written as UTF-8."""
-    css = style_sheet()
+    return document(f"{str(report.verdict).capitalize()}: {shown(report.input.path, 120)}", body(report), style_sheet())
+
+
+def document(title: str, body: Markup, css: str) -> str:
+    """A whole page that loads nothing and runs nothing.
+
+    Args:
+        title: foreign text.
+        body: the element `body`.
+        css: the one style sheet.
+    """
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     # The browser itself then refuses whatever should ever slip in: scripts, addresses, style attributes, forms.
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
-    title = escaped(f"{str(report.verdict).capitalize()}: {shown(report.input.path, 120)}")
     return (
         "<!doctype html>\n"
         '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -34,8 +43,8 @@ def page(report: Report) -> str:
         '<meta name="referrer" content="no-referrer">\n'
         '<meta name="robots" content="noindex">\n'
         '<link rel="icon" href="data:,">\n'
-        f"<title>{title}</title>\n<style>{css}</style>\n</head>\n"
-        f"{body(report)}\n</html>\n"
+        f"<title>{escaped(title)}</title>\n<style>{css}</style>\n</head>\n"
+        f"{body}\n</html>\n"
     )
 
 
@@ -56,6 +65,6 @@ def body(report: Report) -> Markup:
 
 
 @functools.cache
-def style_sheet() -> str:
-    """The text of `report.css`."""
-    return files(__package__).joinpath("report.css").read_text(encoding="utf-8").strip()
+def style_sheet(*more: str) -> str:
+    """The text of `report.css`, and of other style sheets of this part after it."""
+    return "\n".join(files(__package__).joinpath(name).read_text(encoding="utf-8").strip() for name in ("report.css", *more))

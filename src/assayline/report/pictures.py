@@ -328,7 +328,7 @@ _KINDS: dict[str, Callable[[Mapping[str, Any]], Picture]] = {
 KINDS = tuple(_KINDS)
 
 
-def _part(value: float, low: float, high: float) -> float:
+def part(value: float, low: float, high: float) -> float:
     """Where a value lies between low and high, 0..1; exact also where high - low would overflow."""
     most = max(abs(low), abs(high))
     if most == 0 or high <= low:
@@ -366,12 +366,12 @@ def _bars_svg(bars: Bars, label: str, small: bool) -> Markup:
     room = wide - names - numbers
     values = [_finite(bars.values[place]) for place in places]
     low, high = min(0.0, *values), max(0.0, *values)
-    zero = _part(0.0, low, high) if high > low else 0.0
+    zero = part(0.0, low, high) if high > low else 0.0
     drawn = []
     for line, (place, value) in enumerate(zip(places, values, strict=True)):
         raw = bars.values[place]
         top = line * row
-        end = 1.0 if raw == math.inf else _part(value, low, high) if high > low else 0.0
+        end = 1.0 if raw == math.inf else part(value, low, high) if high > low else 0.0
         left, right = sorted((zero, end))
         long = max((right - left) * room, 1.5 if value else 0.0)
         bad = place in bars.marked
@@ -455,7 +455,7 @@ def _series_svg(series: Series, label: str, small: bool) -> Markup:
         return left + pad + (wide - left - 2 * pad) * (place / (count - 1) if count > 1 else 0.5)
 
     def down(value: float) -> float:
-        return pad + (high - 2 * pad) * (1 - _part(value, low, top))
+        return pad + (high - 2 * pad) * (1 - part(value, low, top))
 
     drawn: list[Markup] = []
     run: list[int] = []
@@ -678,7 +678,7 @@ def _series_text(series: Series, most: int, pen: _Pen) -> list[Line] | None:
     if room < 6:
         before, room = "", most
     values, marked = _folded(series.values, series.marked, room)
-    parts = [None if value is None else max(_part(value, low, high), 0.01) for value in values]
+    parts = [None if value is None else max(part(value, low, high), 0.01) for value in values]
     return _spark_line(before, _sparks(parts, pen), marked, after, pen)
 
 

@@ -14,19 +14,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ..core import Cell, ColumnFacts, Finding, Report, Verdict
 from . import words
+from .paper import PIPED_WIDTH, Line, Paper, as_text, broken, is_utf8, paper_of, printed, table, wrapped
 from .pictures import text_picture
-from .visible import around, cut, shown, start_of, visible, width
+from .visible import cut, shown, visible, width
 
 __all__ = ["OnProgress", "progress", "show", "text"]
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
 
 # What fits into the reader's patience; the HTML page and --json have the rest.
 MOST_FINDINGS = 40
@@ -35,10 +34,7 @@ MOST_COLUMNS = 30
 MOST_EXAMPLES = 5
 MOST_FACTS = 3
 MOST_VALUE = 60
-WIDEST = 110  # longer lines are hard to read
-NARROWEST = 24
 MOST_SENTENCE = 700
-PIPED_WIDTH = 100
 
 _COLOURS = {Verdict.RELEASE: "green", Verdict.WARN: "yellow", Verdict.SPLIT: "yellow", Verdict.HOLD: "red", Verdict.REJECT: "red"}
 _RANK_COLOURS = {"fix": "red", "look": "yellow", "note": "cyan"}
@@ -52,8 +48,8 @@ class OnProgress(Protocol):
 
 def text(report: Report, columns: int = PIPED_WIDTH) -> str:
     """The report as plain text, for a file or a pipe."""
-    paper = _Paper(columns, "utf-8", plain=True)
-    return "".join("".join(visible(piece) for piece, _ in line) + "\n" for line in _lines(report, paper))
+    paper = Paper(columns, "utf-8", plain=True)
+    return as_text(_lines(report, paper))
 
 
 def show(report: Report, console: Console) -> None:
@@ -63,15 +59,8 @@ def show(report: Report, console: Console) -> None:
         report: what was found.
         console: where to; its width, colours and encoding are respected.
     """
-    from rich.text import Text
-
-    plain = not console.is_terminal or console.no_color or not _is_utf8(console.encoding)
-    for line in _lines(report, _Paper(console.width, console.encoding, plain)):
-        printed = Text(end="", no_wrap=True, overflow="ignore")
-        for piece, style in line:
-            # Foreign texts are visible already; a piece that somebody forgets to pass through `say` must not slip out here.
-            printed.append(visible(piece), style=None if plain else style or None)
-        console.print(_encodable(printed, console), markup=False, highlight=False, emoji=False, soft_wrap=True)
+    paper = paper_of(console)
+    printed(_lines(report, paper), paper, console)
 
 
 @contextmanager
@@ -87,7 +76,7 @@ def progress(console: Console) -> Iterator[OnProgress]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.table import Column
 
-    spinner = "dots" if _is_utf8(console.encoding) else "line"
+    spinner = "dots" if is_utf8(console.encoding) else "line"
     shape: list[SpinnerColumn | TextColumn | BarColumn | MofNCompleteColumn | TimeElapsedColumn] = [
         SpinnerColumn(spinner),
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
@@ -111,73 +100,22 @@ def _silent(done_rows: int, total_rows: int | None, phase: str, /) -> None:
     return None
 
 
-def _is_utf8(encoding: str) -> bool:
-    return encoding.lower().replace("-", "").replace("_", "") in ("utf8", "cp65001")
-
-
-def _encodable(line: Text, console: Console) -> Text:
-    """Words of ours such as × in an encoding that lacks them; foreign texts fit already."""
-    if not _is_utf8(console.encoding):
-        line.plain = _poor(line.plain).encode(console.encoding, "backslashreplace").decode(console.encoding)
-    return line
-
-
-def _poor(said: str) -> str:
-    for ours, ascii_ in (("×", "x"), ("→", "->"), ("…", "..."), ("–", "-"), ("−", "-"), ("∞", "inf"), ("·", "-")):
-        said = said.replace(ours, ascii_)
-    return said
-
-
-# Lines. A line is pieces of text with a style each, already broken to the width of the paper.
-
-_Line = list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class _Paper:
-    """How wide the paper is and what can be drawn on it."""
-
-    console_width: int
-    encoding: str
-    plain: bool
-
-    @property
-    def width(self) -> int:
-        return max(min(self.console_width, WIDEST), NARROWEST)
-
-    @property
-    def arrow(self) -> str:
-        return "->" if self.plain else "→"
-
-    @property
-    def times(self) -> str:
-        return "x" if self.plain else "×"
-
-    def say(self, foreign: str, most: int, *, blanks: bool = False) -> str:
-        return shown(foreign, most, encoding=self.encoding, blanks=blanks and _is_utf8(self.encoding))
-
-    def say_near(self, foreign: str, most: int, place: int) -> str:
-        """A value, with blanks shown; cut so that the place where it differs from its correction is seen."""
-        if len(foreign) <= most or not place:
-            return self.say(foreign, most, blanks=True)
-        near = max(place - most, 0)
-        head = visible(foreign[near:place], encoding=self.encoding)
-        rest = visible(foreign[place : place + most], encoding=self.encoding)
-        dots = "..." if self.plain else "…"
-        gone = dots if near else ""
-        last = dots if place + most < len(foreign) else ""
-        return around(gone + head + rest + last, len(gone + head), most, ellipsis=dots)
-
-    def ours(self, said: str) -> str:
-        """Our own words; poor paper gets its own spelling of × and the like."""
-        return _poor(said) if self.plain else said
-
-
-def _lines(report: Report, paper: _Paper) -> Iterator[_Line]:
+def _lines(report: Report, paper: Paper) -> Iterator[Line]:
     yield from _head(report, paper)
-    findings = words.worst_first(report.findings)
-    urgent = [finding for finding in findings if words.rank(finding) != "note"]
-    notes = [finding for finding in findings if words.rank(finding) == "note"]
+    yield from findings(report, paper)
+    if report.columns:
+        yield []
+        yield [("Columns", "bold")]
+        yield from _columns(report.columns, paper)
+    yield []
+    yield from _next(report, paper)
+
+
+def findings(report: Report, paper: Paper) -> Iterator[Line]:
+    """All findings of a report, worst first, with examples and pictures."""
+    ordered = words.worst_first(report.findings)
+    urgent = [finding for finding in ordered if words.rank(finding) != "note"]
+    notes = [finding for finding in ordered if words.rank(finding) == "note"]
     last_rank = ""
     for place, finding in enumerate(urgent[:MOST_FINDINGS], start=1):
         rank = words.rank(finding)
@@ -188,7 +126,7 @@ def _lines(report: Report, paper: _Paper) -> Iterator[_Line]:
         yield from _finding(finding, place, report, paper)
     if len(urgent) > MOST_FINDINGS:
         yield []
-        yield from _wrapped(f"and {len(urgent) - MOST_FINDINGS:,} more; --html and --json have all of them", paper, style="dim")
+        yield from wrapped(f"and {len(urgent) - MOST_FINDINGS:,} more; --html and --json have all of them", paper, style="dim")
     if notes:
         yield []
         yield [("Notes", "bold cyan")]
@@ -196,15 +134,9 @@ def _lines(report: Report, paper: _Paper) -> Iterator[_Line]:
             yield from _note(note, paper)
         if len(notes) > MOST_NOTES:
             yield [(f"  and {len(notes) - MOST_NOTES:,} more", "dim")]
-    if report.columns:
-        yield []
-        yield [("Columns", "bold")]
-        yield from _columns(report.columns, paper)
-    yield []
-    yield from _next(report, paper)
 
 
-def _head(report: Report, paper: _Paper) -> Iterator[_Line]:
+def _head(report: Report, paper: Paper) -> Iterator[Line]:
     said = words.VERDICTS[report.verdict]
     symbol = said.plain if paper.plain else said.symbol
     colour = _COLOURS[report.verdict]
@@ -213,7 +145,7 @@ def _head(report: Report, paper: _Paper) -> Iterator[_Line]:
         yield [(badge, f"bold {colour}"), (f"  {said.line}", "")]
     else:
         yield [(badge, f"bold {colour}")]
-        yield from _wrapped(said.line, paper)
+        yield from wrapped(said.line, paper)
     yield [(paper.say(report.input.path, paper.width), "bold")]
     seconds = words.total_seconds(report)
     facts = [
@@ -223,12 +155,12 @@ def _head(report: Report, paper: _Paper) -> Iterator[_Line]:
         words.duration(seconds) if seconds is not None else "",
     ]
     dot = " - " if paper.plain else " · "
-    yield from _wrapped(paper.ours(dot.join(fact for fact in facts if fact)), paper, style="dim")
+    yield from wrapped(paper.ours(dot.join(fact for fact in facts if fact)), paper, style="dim")
     counts = words.summary(report).rsplit(" in ", 1)[0]
-    yield from _wrapped(f"{counts}; {words.against(report)}.", paper)
+    yield from wrapped(f"{counts}; {words.against(report)}.", paper)
 
 
-def _finding(finding: Finding, place: int, report: Report, paper: _Paper) -> Iterator[_Line]:
+def _finding(finding: Finding, place: int, report: Report, paper: Paper) -> Iterator[Line]:
     colour = _RANK_COLOURS[words.rank(finding)]
     title = paper.say(words.title(finding), 60)
     names = _names(finding.columns, paper)
@@ -238,35 +170,35 @@ def _finding(finding: Finding, place: int, report: Report, paper: _Paper) -> Ite
     inside = paper.say(finding.where, 40) if finding.where else ""
     about = ", ".join(part for part in (names, f"only {inside}" if inside else "", rows) if part)
     line = f"{head}: {about}" if about else head
-    broken = list(_broken(line, paper.width, "   "))
-    for number, piece in enumerate(broken):
+    pieces = list(broken(line, paper.width, "   "))
+    for number, piece in enumerate(pieces):
         if number == 0 and piece.startswith(head):
             yield [(head, f"bold {colour}"), (piece[len(head) :], "bold")]
         else:
             yield [(piece, "bold")]
-    yield from _wrapped(paper.say(finding.sentence, MOST_SENTENCE), paper, indent="   ")
+    yield from wrapped(paper.say(finding.sentence, MOST_SENTENCE), paper, indent="   ")
     yield from _evidence(finding, paper)
     yield from _examples(finding, paper)
     drawn = text_picture(finding.picture, min(paper.width - 3, 72), encoding=paper.encoding, blocks=not paper.plain)
     for picture_line in drawn or []:
         yield [("   ", ""), *((piece, colour if marked else "dim") for piece, marked in picture_line)]
     if finding.suggestion:
-        yield from _wrapped(
+        yield from wrapped(
             f"{paper.arrow} {paper.say(words.suggestion(finding), MOST_SENTENCE)}", paper, indent="   ", style="green", hanging="  "
         )
 
 
-def _evidence(finding: Finding, paper: _Paper) -> Iterator[_Line]:
+def _evidence(finding: Finding, paper: Paper) -> Iterator[Line]:
     """Numbers with their usual value that the sentence does not say already; the page and the JSON have all evidence."""
     said = []
     for fact in words.facts(finding.evidence):
         if fact.usual is not None and not (fact.value in finding.sentence and fact.usual in finding.sentence):
             said.append(f"{paper.say(fact.label, 40)} {paper.say(fact.value, 40)} (usual {paper.say(fact.usual, 40)})")
     if said:
-        yield from _wrapped(paper.ours("; ".join(said[:MOST_FACTS])), paper, indent="   ", style="dim")
+        yield from wrapped(paper.ours("; ".join(said[:MOST_FACTS])), paper, indent="   ", style="dim")
 
 
-def _examples(finding: Finding, paper: _Paper) -> Iterator[_Line]:
+def _examples(finding: Finding, paper: Paper) -> Iterator[Line]:
     examples = finding.examples[:MOST_EXAMPLES]
     if not examples:
         return
@@ -287,15 +219,15 @@ def _examples(finding: Finding, paper: _Paper) -> Iterator[_Line]:
             row.append(_suggested(cell, paper, min(share, MOST_VALUE)))
         rows.append(row)
     styles = ["dim", *(["dim"] if several else []), "red", *(["green"] if suggested else [])]
-    for line in _table(header, rows, right=(0,), styles=styles):
+    for line in table(header, rows, right=(0,), styles=styles):
         yield [("   ", ""), *line]
 
 
-def _column_name(cell: Cell, paper: _Paper, most: int) -> str:
+def _column_name(cell: Cell, paper: Paper, most: int) -> str:
     return "whole row" if cell.column == "*" else paper.say(cell.column, most)
 
 
-def _value(cell: Cell, paper: _Paper, most: int) -> str:
+def _value(cell: Cell, paper: Paper, most: int) -> str:
     if not cell.value:
         return "-" if cell.column == "*" else "(empty)"
     return paper.say_near(cell.value, most, _first_difference(cell))
@@ -305,17 +237,17 @@ def _first_difference(cell: Cell) -> int:
     return words.difference(cell.value, cell.suggestion) if cell.value and cell.suggestion else 0
 
 
-def _suggested(cell: Cell, paper: _Paper, most: int) -> str:
+def _suggested(cell: Cell, paper: Paper, most: int) -> str:
     if cell.suggestion is None:
         return "?"
     return "(empty)" if cell.suggestion == "" else paper.say_near(cell.suggestion, most, _first_difference(cell))
 
 
-def _note(finding: Finding, paper: _Paper) -> Iterator[_Line]:
+def _note(finding: Finding, paper: Paper) -> Iterator[Line]:
     names = _names(finding.columns, paper)
     head = f"{paper.say(words.title(finding), 60)}{': ' + names if names else ''}. "
     said = paper.say(finding.sentence, 240)
-    for number, piece in enumerate(_broken(head + said, paper.width - 4, "")):
+    for number, piece in enumerate(broken(head + said, paper.width - 4, "")):
         start = ("  - " if paper.plain else "  · ") if number == 0 else "    "
         if number == 0 and piece.startswith(head.rstrip()):
             yield [(start, "cyan"), (head, ""), (piece[len(head) :], "dim")]
@@ -323,13 +255,13 @@ def _note(finding: Finding, paper: _Paper) -> Iterator[_Line]:
             yield [(start, "cyan"), (piece, "dim")]
 
 
-def _names(columns: Sequence[str], paper: _Paper) -> str:
+def _names(columns: Sequence[str], paper: Paper) -> str:
     said = [paper.say(name, 40) for name in columns[:4]]
     more = f" and {len(columns) - 4:,} more" if len(columns) > 4 else ""
     return ", ".join(said) + more
 
 
-def _columns(columns: Sequence[ColumnFacts], paper: _Paper) -> Iterator[_Line]:
+def _columns(columns: Sequence[ColumnFacts], paper: Paper) -> Iterator[Line]:
     rows = []
     for column in columns[:MOST_COLUMNS]:
         kind = paper.say(column.kind, 12) + (f", {paper.say(column.meaning, 14)}" if column.meaning else "")
@@ -356,15 +288,15 @@ def _columns(columns: Sequence[ColumnFacts], paper: _Paper) -> Iterator[_Line]:
         header.append("summary")
         for row, column in zip(rows, columns[:MOST_COLUMNS], strict=True):
             row.append(_fitting((f"{name} {value}" for name, value in column.summary.items()), room, paper))
-    for line in _table(header, rows, right=right, styles=["", "dim", "", "", "dim"][: len(header)]):
+    for line in table(header, rows, right=right, styles=["", "dim", "", "", "dim"][: len(header)]):
         yield [("  ", ""), *line]
     if len(columns) > MOST_COLUMNS:
-        yield from _wrapped(
+        yield from wrapped(
             f"and {len(columns) - MOST_COLUMNS:,} more columns; --html and --json have them", paper, indent="  ", style="dim"
         )
 
 
-def _fitting(parts: Iterable[str], room: int, paper: _Paper) -> str:
+def _fitting(parts: Iterable[str], room: int, paper: Paper) -> str:
     """As many of the parts as there is room for; the first one is cut rather than left out."""
     said = ""
     for part in parts:
@@ -375,62 +307,27 @@ def _fitting(parts: Iterable[str], room: int, paper: _Paper) -> str:
     return said
 
 
-def _next(report: Report, paper: _Paper) -> Iterator[_Line]:
+def _next(report: Report, paper: Paper) -> Iterator[Line]:
     path = report.input.path
     # A command that can be copied must be exact: where the path has to be shown escaped, INPUT stands for it.
     exact = path != "<frame>" and visible(path, encoding=paper.encoding) == path and "\\" not in path
     name = shlex.quote(path) if exact and len(path) <= 60 else "INPUT"
-    offers = [(f"assay scan {name} --html report.html", "a page to show and to print")]
+    given = [(f"assay scan {name} --html report.html", "a page to show and to print")]
     if any(finding.examples or finding.rows for finding in report.findings):
-        offers.append((f"assay scan {name} --cells bad.csv", "every cell held to be wrong"))
+        given.append((f"assay scan {name} --cells bad.csv", "every cell held to be wrong"))
     if path == "<frame>":
         return
     yield [("Next", "bold")]
-    widest = max(width(command) for command, _ in offers)
-    for command, what in offers:
+    yield from offers(given, paper)
+
+
+def offers(given: Sequence[tuple[str, str]], paper: Paper) -> Iterator[Line]:
+    """Commands to copy, and what each is good for."""
+    widest = max(width(command) for command, _ in given)
+    for command, what in given:
         if widest + width(what) + 6 <= paper.width:
             yield [(f"  {command}", "bold"), (" " * (widest - width(command)) + "  " + what, "dim")]
         else:
-            yield [("  " + what + ":", "dim")]
+            yield from wrapped(what + ":", paper, indent="  ", style="dim")
             # Never broken: a command that is copied in two pieces does not run.
             yield [("  " + command, "bold")]
-
-
-def _table(header: list[str], rows: list[list[str]], *, right: tuple[int, ...], styles: list[str]) -> Iterator[_Line]:
-    widths = [max(width(row[place]) for row in [header, *rows]) for place in range(len(header))]
-    for number, row in enumerate([header, *rows]):
-        line: _Line = []
-        for place, cell in enumerate(row):
-            blank = " " * (widths[place] - width(cell))
-            last = place == len(row) - 1
-            padded = blank + cell if place in right else cell + ("" if last else blank)
-            line.append((padded + ("" if last else "  "), "dim italic" if number == 0 else styles[place]))
-        while line and not line[-1][0].strip():
-            line.pop()  # nothing stands at the end of a line that a reader of a pipe would trip over
-        if line:
-            line[-1] = (line[-1][0].rstrip(), line[-1][1])
-        yield line
-
-
-def _wrapped(said: str, paper: _Paper, *, indent: str = "", style: str = "", hanging: str = "") -> Iterator[_Line]:
-    for piece in _broken(said, paper.width - len(indent), hanging):
-        yield [(indent, ""), (piece, style)] if indent else [(piece, style)]
-
-
-def _broken(said: str, most: int, hanging: str) -> Iterator[str]:
-    """Lines of at most `most` cells, broken at blanks, inside words only where a word is longer than a line."""
-    line = ""
-    for word in said.split(" "):
-        candidate = f"{line} {word}" if line.strip() else line + word
-        if width(candidate) <= most:
-            line = candidate
-            continue
-        if line.strip():
-            yield line
-        line = hanging + word if line else word
-        while width(line) > most:
-            piece = start_of(line, most) or line[:1]
-            yield piece
-            line = hanging + line[len(piece) :]
-    if line.strip():
-        yield line

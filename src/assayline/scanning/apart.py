@@ -61,6 +61,15 @@ def scan_apart(
     return result
 
 
+def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A key for sorting by name in which day-10 comes after day-9.
+
+    >>> sorted(["day-10", "day-9", "²"], key=natural_order)
+    ['day-9', 'day-10', '²']
+    """
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name))
+
+
 def size_of(path: str) -> int:
     """Bytes of a file, or of the files in a folder or of a pattern, as far as a quick look tells; 0 for an address.
 

@@ -61,7 +61,7 @@ class ScanReport(Report):
         Raises:
             MisuseError: the frame has another number of rows than the one that was scanned.
         """
-        from assayline.gate import Policy
+        from assayline.judgement import Policy
         from assayline.tables.selecting import rows_of, take_rows
 
         frame = self.source if frame is None else frame

@@ -65,8 +65,11 @@ def sampled(profile: Profile) -> tuple[Block, int] | None:
     sample = profile.of(None, Sample)
     if sample is None or not sample.frame.height:
         return None
-    text = all(dtype == pl.String for dtype in sample.frame.dtypes)
-    return Block(sample.frame, Plan.of(sample.frame.head(HEAD_ROWS), text)), sample.rows
+    return Block(sample.frame, kept(profile, "sampled plan", lambda: _plan(sample.frame))), sample.rows
+
+
+def _plan(frame: pl.DataFrame) -> Plan:
+    return Plan.of(frame.head(HEAD_ROWS), all(dtype == pl.String for dtype in frame.dtypes))
 
 
 def only_new(found: Iterable[tuple[Detector, Finding]], profile: Profile, past: Past) -> list[Finding]:
@@ -78,9 +81,11 @@ def only_new(found: Iterable[tuple[Detector, Finding]], profile: Profile, past: 
         past: the earlier lots.
     """
     lots = past.profiles[-LOTS:]
-    today = sampled(profile) if lots else None
+    today = None
     result = []
     for detector, finding in found:
+        if finding.layer == "signature" and finding.severity > NOTE and lots and today is None:
+            today = sampled(profile)  # only now: most detectors have nothing to say, and typing the sample costs as much as they do
         if finding.layer != "signature" or finding.severity <= NOTE or today is None:
             result.append(finding)
             continue

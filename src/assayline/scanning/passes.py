@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeVar
 
 import polars as pl
@@ -16,6 +17,8 @@ from assayline.core import Cell, Finding, Locator, Profile
 from assayline.measures import HEAD_ROWS, Block, Measure, Plan, Values, installed, profile_block, stacked
 from assayline.tables import Piece, Table
 
+# A block, and what each finding accuses in it.
+BlockSink = Callable[[Block, list[tuple[Finding, Sequence[Cell]]]], None]
 Progress = Callable[[int, int, str], None]  # rows done, rows expected (0: unknown), phase
 EXAMPLES = 5  # accused cells shown with a finding: enough to see the pattern, few enough to read
 
@@ -69,7 +72,7 @@ def first_look(table: Table, on_progress: Progress = silent, measures: Sequence[
 
     threads = workers()
     done = 0
-    for piece, height, read, profile in _in_order(measured, _chain(loaded, pieces), threads):
+    for piece, height, read, profile in in_order(measured, _chain(loaded, pieces), threads):
         spent += read
         done += height
         if height != piece.rows:
@@ -127,9 +130,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def _in_order(job: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+def in_order(job: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
     """Run the job for each item in some threads; results in the order of the items, few of them waiting."""
-    if threads == 1:
+    rest = iter(items)
+    first = next(rest, None)
+    second = next(rest, None) if threads > 1 else None
+    items = chain((one for one in (first, second) if one is not None), rest)
+    if second is None:  # a single item: a thread would only cost its start
         for item in items:
             yield job(item)
         return
@@ -172,6 +179,7 @@ def second_look(
     findings: Iterable[Finding],
     *,
     every_cell: Callable[[list[tuple[str, Cell]]], None] | None = None,
+    every_block: BlockSink | None = None,
     on_progress: Progress = silent,
 ) -> list[Finding]:
     """Count the rows of each finding that can name them, and fetch examples; findings that name none are dropped.
@@ -181,21 +189,23 @@ def second_look(
         plan: how its columns were read in the first look.
         findings: what was suspected.
         every_cell: called for each block with (code, cell), one per accused cell, in order of rows; reads the whole table.
+        every_block: called for each block, in order, with the block and what each finding accuses in it, not spelled out; reads the whole table.
         on_progress: called with rows done.
     """
     everything = list(findings)
+    whole = every_cell is not None or every_block is not None
     suspects = [
         _Suspect(finding, locate, memoryless=locate is finding.locate)
         for finding in everything
-        if finding.locate is not None and (locate := finding.locate.fresh()) is not None and (every_cell is not None or not finding.examples)
+        if finding.locate is not None and (locate := finding.locate.fresh()) is not None and (whole or not finding.examples)
     ]
-    if every_cell is not None:
+    if whole:
         passes = [suspects]
     else:  # those whose count is known need a few examples from the beginning; only the others need the whole table, and fewer columns of it
         passes = [[one for one in suspects if one.finding.exact_rows], [one for one in suspects if not one.finding.exact_rows]]
     for together in passes:
         if together:
-            _locate(table, plan, together, every_cell, on_progress)
+            _locate(table, plan, together, every_cell, every_block, on_progress)
     located = {id(suspect.finding): suspect for suspect in suspects}
     result = []
     for finding in everything:
@@ -215,6 +225,7 @@ def _locate(
     plan: Plan,
     suspects: list[_Suspect],
     every_cell: Callable[[list[tuple[str, Cell]]], None] | None,
+    every_block: BlockSink | None,
     on_progress: Progress,
 ) -> None:
     wanted = {name for suspect in suspects for name in suspect.locate.columns}
@@ -226,8 +237,9 @@ def _locate(
         # Locators without memory (`fresh` gives themselves) can look at any block in any thread; the others wait for their turn.
         return block, {number: _cells(one, block) for number, one in enumerate(suspects) if one.memoryless and not one.done}
 
-    for block, found in _in_order(looked, table.pieces(columns), workers()):
+    for block, found in in_order(looked, table.pieces(columns), workers()):
         accusations: dict[tuple[int, str], tuple[str, Cell]] = {}
+        accused: list[tuple[Finding, Sequence[Cell]]] = []
         for number, suspect in enumerate(suspects):
             if suspect.done:
                 continue
@@ -240,10 +252,14 @@ def _locate(
             if every_cell is not None:
                 for cell in cells:
                     accusations.setdefault((cell.row, cell.column), (suspect.finding.code, cell))
+            elif every_block is not None:
+                accused.append((suspect.finding, cells))
             elif suspect.finding.exact_rows and len(suspect.examples) >= EXAMPLES:
                 suspect.done = True
         if every_cell is not None and accusations:
             every_cell([accusations[key] for key in sorted(accusations)])
+        if every_block is not None:
+            every_block(block, accused)
         done += block.rows
         on_progress(done, table.rows_hint, "locating")
         if all(suspect.done for suspect in suspects):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from assayline.core import Cell, Finding, Past, Profile, Report
 from assayline.detectors import installed
-from assayline.gate import Policy, judge, subsume
+from assayline.judgement import Policy, judge, subsume
+from assayline.measures import Plan
 from assayline.tables import Table
 
 from .delivered import delivered_twice
 from .describing import described
 from .familiar import familiar_codes, only_new
 from .parents import Named, broken_references
-from .passes import Progress, detector_failed, first_look, second_look, silent
+from .passes import BlockSink, Progress, detector_failed, first_look, second_look, silent
 
 CellSink = Callable[[list[tuple[str, Cell]]], None]
 
@@ -39,6 +40,15 @@ def suspected(profile: Profile, past: Past) -> list[Finding]:
     return findings
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A report with what it rests on: the profile teaches, the plan reads the table again in the same way."""
+
+    report: Report
+    profile: Profile
+    plan: Plan
+
+
 def scan_table(
     table: Table,
     past: Past | None = None,
@@ -51,6 +61,29 @@ def scan_table(
     twins: Sequence[str] = (),
     earlier_lots: int = 0,
 ) -> Report:
+    """The report of `judge_table`, for whoever needs nothing else."""
+    return judge_table(
+        table, past, policy=policy, on_cells=on_cells, on_progress=on_progress, past_codes=past_codes, parents=parents, twins=twins,
+        earlier_lots=earlier_lots,
+    ).report  # fmt: skip
+
+
+def judge_table(
+    table: Table,
+    past: Past | None = None,
+    *,
+    policy: Policy | None = None,
+    on_cells: CellSink | None = None,
+    on_rows: BlockSink | None = None,
+    on_progress: Progress = silent,
+    past_codes: Sequence[frozenset[str]] = (),
+    parents: Sequence[Named] = (),
+    twins: Sequence[str] = (),
+    earlier_lots: int = 0,
+    more: Callable[[Profile, Plan], Iterable[Finding]] | None = None,
+    temper: Callable[[Finding], Finding] | None = None,
+    on_measured: Callable[[Profile], None] | None = None,
+) -> Judged:
     """Judge an open table against its past.
 
     Args:
@@ -58,11 +91,15 @@ def scan_table(
         past: profiles of earlier lots of the same flow.
         policy: the limits between the verdicts.
         on_cells: receives every accused cell, block by block in order of rows.
+        on_rows: receives every block with what is accused in it by findings that may put rows aside (instead of `on_cells`).
         on_progress: receives (rows done, rows expected, phase).
         past_codes: for each earlier lot, the codes of what reading it noticed.
         parents: name and open table of each table whose rows this one may refer to.
         twins: names of earlier lots that hold the same bytes.
         earlier_lots: how many earlier lots there are, if more than `past` holds.
+        more: gives further suspicions once the table is measured; rules come in here.
+        temper: changes a suspicion before it is located; what people said of earlier ones comes in here.
+        on_measured: receives the profile as soon as there is one.
     """
     past = past or Past()
     policy = policy or Policy()
@@ -70,6 +107,8 @@ def scan_table(
     looked = first_look(table, on_progress)
     measured = time.perf_counter()
     facts = table.facts()  # now: a second pass may stop early
+    if on_measured is not None:
+        on_measured(looked.profile)
 
     suspects = [
         *familiar_codes(table.findings(), past_codes, table.columns), *looked.mismatches, *suspected(looked.profile, past),
@@ -80,21 +119,28 @@ def scan_table(
         suspects += broken
         if references:
             facts = replace(facts, details={**facts.details, "references": ", ".join(map(str, references))})
+    if temper is not None:
+        suspects = [temper(finding) for finding in suspects]
+    if more is not None:
+        suspects += more(looked.profile, looked.plan)
     # Symptoms are dropped before the second look where the cause is already clear, and again after it, when rows are counted.
     suspects = subsume(suspects)
     notes: list[Finding] = []
     shown: list[Finding] = []
+    whole = policy.split_at if on_rows is not None else policy.warn_at
     for finding in suspects:
-        (shown if on_cells is not None and finding.severity >= policy.warn_at else notes).append(finding)
-    located = second_look(table, looked.plan, shown, every_cell=on_cells, on_progress=on_progress) if shown else []
+        wanted = finding.severity >= whole and (on_cells is not None or (on_rows is not None and finding.layer in ("signature", "rule")))
+        (shown if wanted else notes).append(finding)
+    located = second_look(table, looked.plan, shown, every_cell=on_cells, every_block=on_rows, on_progress=on_progress) if shown else []
     located += second_look(table, looked.plan, notes, on_progress=on_progress)
     verdict, findings = judge(located, facts.rows, policy)
     ended = time.perf_counter()
-    return Report(
+    report = Report(
         verdict, findings, facts, described(looked.profile, looked.plan),
         {"read": looked.read_seconds, "profile": measured - begun - looked.read_seconds, "detect": ended - measured},
         len(past),
     )  # fmt: skip
+    return Judged(report, looked.profile, looked.plan)
 
 
 def past_of(tables: Iterable[tuple[str, Table]]) -> tuple[Past, list[frozenset[str]]]:

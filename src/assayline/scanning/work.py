@@ -17,6 +17,7 @@ from assayline.tables import Limits, Table, open_table
 from assayline.tables.identical import identical
 from assayline.tables.source import without_password
 
+from .apart import natural_order
 from .table_scan import CellSink, past_of, scan_table
 
 Progress = Callable[[int, int, str], None]
@@ -101,17 +102,11 @@ def past_paths(patterns: list[str]) -> Iterator[str]:
     """
     for pattern in patterns:
         if os.path.isdir(pattern):
-            found = sorted((entry.path for entry in os.scandir(pattern) if not entry.name.startswith((".", "_"))), key=_natural)
+            found = sorted((entry.path for entry in os.scandir(pattern) if not entry.name.startswith((".", "_"))), key=natural_order)
         elif os.path.lexists(pattern) or re.match(r"^\w+:", pattern):
             found = [pattern]
         else:
-            found = sorted(glob.glob(pattern), key=_natural)
+            found = sorted(glob.glob(pattern), key=natural_order)
         if not found:
             raise NotFound(pattern, "there is no file of that name and no match for the pattern", next_step="check the pattern given to --past")
         yield from found
-
-
-def _natural(name: str) -> tuple[Any, ...]:
-    """Name order in which day-10 comes after day-9."""
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name))
-

@@ -55,7 +55,7 @@ def run_in_child(
         seconds: wall-clock time after which it is killed; 0 for no limit.
         on_progress: called here with every mapping the child passes to `progress`.
         subject: the file that errors of the process itself (killed, crashed) are about.
-        writable: files the child may write.
+        writable: files the child may write, and folders it may make files in.
         network: whether it may open TCP connections.
 
     Raises:
@@ -98,6 +98,124 @@ def run_in_child(
     if outcome.finished:
         return outcome.result
     raise _death(process.returncode, subject, noise.text(), memory_bytes)
+
+
+class Session:
+    """A child that answers one request after another, so that many small inputs do not each wait for a new process.
+
+    What it learned of one input (earlier profiles, loaded modules) it keeps for the next; after any error it is ended, and the
+    next call starts a new one. Everything else is as with `run_in_child`.
+
+    Args:
+        target: "module:function", called as `function(request, progress)` for each request.
+        folder: the only folder the child may write files in; it must exist.
+        network: whether it may open TCP connections.
+
+    >>> with Session("assayline.tables.child:limits_of") as session:
+    ...     session.call({"name": "core"}), session.call({"name": "core"})
+    ([0, 0], [0, 0])
+    """
+
+    def __init__(self, target: str, *, folder: str | None = None, network: bool = False) -> None:
+        self.target, self.folder, self.network = target, folder, network
+        self._process: subprocess.Popen[bytes] | None = None
+        self._noise: _Tail | None = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def call(
+        self, request: Mapping[str, Any], *, memory_bytes: int = 0, seconds: float = 0.0, on_progress: Progress | None = None, subject: str = "the input"
+    ) -> Any:
+        """The JSON-able result of one request; limits count from here.
+
+        A child that somebody else killed (the kernel for lack of memory, a person by mistake) is replaced once and asked again.
+
+        Raises:
+            InputError: as `run_in_child`.
+        """
+        with contextlib.suppress(_Killed):
+            return self._call(request, memory_bytes, seconds, on_progress, subject)
+        try:
+            return self._call(request, memory_bytes, seconds, on_progress, subject)
+        except _Killed as killed:
+            raise killed.error from None
+
+    def _call(self, request: Mapping[str, Any], memory_bytes: int, seconds: float, on_progress: Progress | None, subject: str) -> Any:
+        process = self._process or self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        outcome = _Outcome(on_progress)
+        started = time.monotonic()
+        reason = ""
+        try:
+            with contextlib.suppress(BrokenPipeError, OSError):
+                process.stdin.write(json.dumps(dict(request)).encode("utf-8", "surrogatepass") + b"\n")
+                process.stdin.flush()
+            reason = _wait(process, process.stdout, outcome, memory_bytes, started + seconds if seconds else None)
+        finally:
+            if not outcome.finished:
+                self.close()
+        if reason == "memory":
+            raise LimitExceeded(subject, f"reading it takes more than {_mib(memory_bytes)} MiB of memory", next_step=MEMORY_STEP)
+        if reason == "time":
+            raise LimitExceeded(subject, f"reading it takes longer than {seconds:g} seconds", next_step=TIME_STEP)
+        if outcome.error is not None:
+            raise error_from(outcome.error, subject)
+        if outcome.finished:
+            return outcome.result
+        error = _death(process.returncode, subject, self._noise.text() if self._noise else "", memory_bytes)
+        raise _Killed(error) if process.returncode == -9 else error
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", "from assayline.tables.child import serve; serve()"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment(), start_new_session=True,
+        )  # fmt: skip
+        assert process.stdin is not None
+        assert process.stderr is not None
+        self._noise = _Tail(process.stderr)
+        order = {"target": self.target, "writable": [self.folder] if self.folder else [], "network": self.network}
+        with contextlib.suppress(BrokenPipeError, OSError):
+            process.stdin.write(json.dumps(order).encode("utf-8", "surrogatepass") + b"\n")
+        self._process = process
+        return process
+
+    def stop(self) -> None:
+        """Ends the child at once, from another thread than the one that waits in `call`, which then raises."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError, AttributeError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Ends the child: at once when it is in the middle of a request, by closing its input when it waits for one."""
+        if self._process is not None:
+            process, self._process = self._process, None
+            with contextlib.suppress(OSError, ValueError):
+                if process.stdin is not None:
+                    process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.2)
+            _kill(process)
+
+
+class _Killed(Exception):
+    """The child was killed, and not by us."""
+
+    def __init__(self, error: InputError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def limits_of(request: Mapping[str, Any], _: Callable[[Mapping[str, Any]], None]) -> list[int]:
+    """The limits of this process on one resource ("core", "as"), for whoever wants to see how a child is kept."""
+    import resource
+
+    return [int(one) for one in resource.getrlimit(getattr(resource, f"RLIMIT_{str(request['name']).upper()}"))]
 
 
 class _Outcome:
@@ -248,6 +366,8 @@ def _environment() -> dict[str, str]:
     kept.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:3000,muzzy_decay_ms:0")  # the same for the allocator inside Polars
     for name, size in (("MALLOC_MMAP_THRESHOLD_", 1 << 30), ("MALLOC_TRIM_THRESHOLD_", 1 << 31), ("MALLOC_TOP_PAD_", 1 << 26)):
         kept.setdefault(name, str(size))
+    # The few small products of matrices gain nothing from more threads, which wait for each other by spinning: a fifth of the processor time of a small lot.
+    kept.setdefault("OPENBLAS_NUM_THREADS", "1")
     kept["PYTHONIOENCODING"] = "utf-8:backslashreplace"
     return kept
 
@@ -299,11 +419,10 @@ def error_from(message: Mapping[str, Any], subject: str) -> AssaylineError:
 # -- the child's side --------------------------------------------------------------------------------------------------
 
 
-def main() -> None:
-    """Reads one request from stdin, answers on what was stdout, and leaves without waiting for threads."""
+def _channel() -> Callable[[Mapping[str, Any]], None]:
+    """A function that answers on what was stdout; whatever libraries print must not get between the answers."""
     channel = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # whatever libraries print must not get between the answers
-    order = json.loads(sys.stdin.buffer.readline())
+    os.dup2(2, 1)
     lock = threading.Lock()
 
     def send(message: Mapping[str, Any]) -> None:
@@ -313,6 +432,40 @@ def main() -> None:
             while view:
                 view = view[channel.write(view) or 0 :]
 
+    return send
+
+
+def serve() -> None:
+    """Answers requests from stdin, a line each, until there are no more or one fails."""
+    send = _channel()
+    order = json.loads(sys.stdin.buffer.readline())
+    gc.set_threshold(100_000, 50, 1000)  # as in `main`
+    _limit(0)
+    measured = _measured()
+    lock_in([*order["writable"], *([str(measured.get_data().data_filename())] if measured else [])], network=order["network"])
+    code = 0
+    try:
+        module, _, name = order["target"].partition(":")
+        function = getattr(importlib.import_module(module), name)
+        for line in iter(sys.stdin.buffer.readline, b""):
+            answer: dict[str, Any] = {"result": function(json.loads(line), lambda progress: send({"progress": dict(progress)}))}
+            send(answer)
+    except BrokenPipeError:
+        code = 1
+    except BaseException as error:  # noqa: BLE001 - also the engine's panics; after an error nobody trusts this process with another input
+        code = 1
+        with contextlib.suppress(BrokenPipeError):
+            send({"error": error_as_json(error)})
+    if measured:
+        measured.stop()
+        measured.get_data()
+    os._exit(code)
+
+
+def main() -> None:
+    """Reads one request from stdin, answers on what was stdout, and leaves without waiting for threads."""
+    send = _channel()
+    order = json.loads(sys.stdin.buffer.readline())
     gc.set_threshold(
         100_000, 50, 1000
     )  # a parser makes a million objects and no cycles; the default looks through all of them again and again
@@ -357,7 +510,7 @@ PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 RULESET_VERSION, RULE_PATH_BENEATH = 1, 1
 FS_WRITE_FILE, FS_TRUNCATE = 1 << 1, 1 << 14
-FS_EXECUTE = 1 << 0
+FS_EXECUTE, FS_MAKE_REG = 1 << 0, 1 << 8
 FS_ALL_WRITES = FS_WRITE_FILE | 0x1FF0  # write file, remove dir and file, make char, dir, reg, sock, fifo, block, sym (bits 4 to 12)
 FS_REFER = 1 << 13
 NET_TCP = 0b11
@@ -409,7 +562,8 @@ def lock_in(writable: Sequence[str], *, network: bool) -> bool:
                 if path != "/dev/null" and not os.path.exists(path):  # a rule needs a file; one for its folder would allow too much
                     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
                 descriptor = os.open(path, getattr(os, "O_PATH", 0) | os.O_CLOEXEC)
-                beneath = (FS_WRITE_FILE | truncate).to_bytes(8, sys.byteorder) + descriptor.to_bytes(4, sys.byteorder)
+                make = FS_MAKE_REG if os.path.isdir(path) else 0
+                beneath = (FS_WRITE_FILE | truncate | make).to_bytes(8, sys.byteorder) + descriptor.to_bytes(4, sys.byteorder)
                 libc.syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, beneath, 0)
                 os.close(descriptor)
         return bool(libc.syscall(RESTRICT_SELF, ruleset, 0) == 0)

@@ -126,11 +126,12 @@ def _header_follows(records: Sequence[Record], start: int, width: int) -> bool:
 
 
 def unique_names(raw: Sequence[str]) -> tuple[str, ...]:
-    """Names that differ: an empty one becomes column_N, a repeated one gets a number.
+    """Names that differ: an empty one becomes column_N, a repeated one gets a number, and a NUL, at which Arrow would end a name, its escape.
 
     >>> unique_names(["id", "amount", "id", "", " "])
     ('id', 'amount', 'id_2', 'column_4', 'column_5')
     """
+    raw = [name.replace("\0", "\\x00") for name in raw]
     taken = set(raw)
     given: set[str] = set()
     names = []

@@ -43,7 +43,9 @@ class Table(Protocol):
 
     columns: tuple[str, ...]
     text: bool
-    rows_hint: int
+
+    @property
+    def rows_hint(self) -> int: ...
 
     def pieces(self, columns: Sequence[str] | None = None) -> Iterator[Piece]:
         """The table in order, all columns or these; a new iterator starts a new pass."""

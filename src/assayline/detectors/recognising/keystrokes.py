@@ -50,6 +50,9 @@ def distance(a: str, b: str, limit: int) -> int:
     """
     if abs(len(a) - len(b)) > limit:
         return limit + 1
+    _, a, b = _middle(a, b)  # what both begin and end with costs nothing
+    if not a or not b:
+        return min(len(a) + len(b), limit + 1)
     before: list[int] = []
     last = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):

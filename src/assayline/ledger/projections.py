@@ -1,0 +1,183 @@
+"""What each event does to the tables that are made from entries. Pure in the entries: the same entries give the same tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from assayline.core import Entry
+from assayline.errors import LedgerError
+
+from .schema import CASES, CHANNELS, DECISIONS, FLOWS, FREED, INCIDENTS, LOTS, NOTICES, PASTS, PUSHED, RULES, STANDING, TARGETS
+
+Body = Mapping[str, Any]
+ROWS = ("taken", "released", "quarantined", "held", "unparseable")
+
+
+def text(value: Any) -> str:
+    """A JSON value as it stands in a column."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def apply(connection: Connection, entry: Entry) -> None:
+    """Brings the tables up to date with one more entry.
+
+    Raises:
+        LedgerError: the event is unknown: a later version wrote it.
+    """
+    function = EVENTS.get(entry.event)
+    if function is None:
+        raise LedgerError(f"entry {entry.number} is of the unknown kind {entry.event!r}: a later version of assayline wrote it; update assayline")
+    function(connection, entry.number, entry.body)
+
+
+def _flow(connection: Connection, number: int, body: Body) -> None:
+    connection.execute(FLOWS.insert().values(name=body["flow"], since=body["at"], settings=text(body["settings"]), lots=0, learned_from=1))
+
+
+def _settings(connection: Connection, number: int, body: Body) -> None:
+    connection.execute(FLOWS.update().where(FLOWS.c.name == body["flow"]).values(settings=text(body["settings"])))
+
+
+def _lot(connection: Connection, number: int, body: Body) -> None:
+    connection.execute(
+        LOTS.insert().values(
+            lot=body["lot"], flow=body["flow"], place=body["place"], digest=body["digest"], input=body["input"], at=body["at"], verdict=body["verdict"],
+            state=body["state"], teaches=body["teaches"], deliveries=1, **{name: body["rows"][name] for name in ROWS}, objects=text(body["objects"]),
+            parents=text(body["parents"]), findings=text(body["findings"]), codes=text(body["codes"]), figures=text(body["figures"]),
+        )
+    )  # fmt: skip
+    connection.execute(FLOWS.update().where(FLOWS.c.name == body["flow"]).values(lots=body["place"]))
+    for case in body["cases"]:
+        connection.execute(
+            CASES.insert().values(
+                number=case["number"], flow=body["flow"], lot=body["lot"], code=case["code"], columns=text(case["columns"]), pattern=case["pattern"],
+                rows=case["rows"], open=case["rows"], sentence=case["sentence"], suggestion=case["suggestion"],
+            )
+        )  # fmt: skip
+    for one in body["incidents"]:
+        if one["new"]:
+            connection.execute(
+                INCIDENTS.insert().values(
+                    incident=one["incident"], flow=body["flow"], code=one["code"], columns=text(one["columns"]), first=body["place"], last=body["place"],
+                    lots=1, sentence=one["sentence"], state="open",
+                )
+            )  # fmt: skip
+        else:
+            values: dict[str, Any] = {"state": "closed"} if one["closed"] else {"last": body["place"], "lots": INCIDENTS.c.lots + 1, "sentence": one["sentence"]}
+            connection.execute(INCIDENTS.update().where(INCIDENTS.c.incident == one["incident"]).values(**values))
+    _notices(connection, body)
+    if body.get("adopted"):
+        connection.execute(LOTS.update().where(LOTS.c.lot.in_(body["adopted"])).values(teaches=True))
+    if body.get("settles"):
+        connection.execute(DECISIONS.update().where(DECISIONS.c.decision.in_(body["settles"])).values(settled=body["lot"]))
+
+
+def _notices(connection: Connection, body: Body) -> None:
+    for notice in body["notices"]:
+        connection.execute(NOTICES.insert().values(notice=notice["id"], flow=body["flow"], lot=body["lot"], at=body["at"], body=text(notice)))
+
+
+def _again(connection: Connection, number: int, body: Body) -> None:
+    connection.execute(LOTS.update().where(LOTS.c.lot == body["lot"]).values(deliveries=LOTS.c.deliveries + 1))
+
+
+def _thinned(connection: Connection, number: int, body: Body) -> None:
+    """Merged profiles take the place of those of `lots` and of earlier merged ones; what is `freed` by this is `gone` from the store a little later."""
+    for one in body["pasts"]:
+        connection.execute(PASTS.delete().where(PASTS.c.flow == body["flow"], PASTS.c.first >= one["first"], PASTS.c.last <= one["last"]))
+        connection.execute(PASTS.insert().values(flow=body["flow"], **{name: one[name] for name in ("first", "last", "period", "profile")}))
+    for lot in body["lots"]:
+        objects = json.loads(connection.execute(sa.select(LOTS.c.objects).where(LOTS.c.lot == lot)).scalar_one())
+        kept = {kind: digest for kind, digest in objects.items() if kind != "profile"}
+        connection.execute(LOTS.update().where(LOTS.c.lot == lot).values(objects=text(kept)))
+    for digest in [*body["freed"], *body["gone"]]:
+        connection.execute(FREED.delete().where(FREED.c.flow == body["flow"], FREED.c.digest == digest))
+    for digest in body["freed"]:
+        connection.execute(FREED.insert().values(flow=body["flow"], digest=digest))
+
+
+def _rule(connection: Connection, number: int, body: Body) -> None:
+    key = (RULES.c.flow == body["flow"], RULES.c.rule == body["rule"])
+    values = {name: body[name] for name in ("version", "text", "action", "owner", "reason", "since", "until", "state")}
+    if connection.execute(sa.select(RULES.c.rule).where(*key)).first() is None:
+        connection.execute(RULES.insert().values(flow=body["flow"], rule=body["rule"], **values))
+    else:
+        connection.execute(RULES.update().where(*key).values(**values))
+
+
+def _decision(connection: Connection, number: int, body: Body) -> None:
+    kept = {name: value for name, value in body.items() if name not in ("flow", "lot", "case", "action", "author", "at")}
+    connection.execute(
+        DECISIONS.insert().values(
+            decision=number, flow=body["flow"], lot=body["lot"], number=body.get("case"), action=body["action"], author=body["author"], at=body["at"],
+            body=text(kept),
+        )
+    )  # fmt: skip
+    if body.get("closes"):
+        connection.execute(CASES.update().where(CASES.c.number == body["case"]).values(open=CASES.c.open - body["closes"]))
+    for change in body.get("lots", []):
+        connection.execute(LOTS.update().where(LOTS.c.lot == change["lot"]).values(**{name: value for name, value in change.items() if name != "lot"}))
+    if "learned_from" in body:
+        connection.execute(FLOWS.update().where(FLOWS.c.name == body["flow"]).values(learned_from=body["learned_from"]))
+        connection.execute(INCIDENTS.update().where(INCIDENTS.c.flow == body["flow"], INCIDENTS.c.state == "open").values(state="closed"))
+    for one in body.get("answers", []):
+        _answer(connection, body["flow"], one)
+
+
+def _answer(connection: Connection, flow: str, one: Mapping[str, Any]) -> None:
+    columns = text(one["columns"])
+    key = hashlib.sha256(columns.encode()).hexdigest()
+    row = (STANDING.c.flow == flow, STANDING.c.code == one["code"], STANDING.c.key == key)
+    if connection.execute(sa.select(STANDING.c.flow).where(*row)).first() is None:
+        connection.execute(STANDING.insert().values(flow=flow, code=one["code"], key=key, columns=columns, bad=0, expected=0, noise=0))
+    column = STANDING.c[one["answer"]]
+    connection.execute(STANDING.update().where(*row).values({column: column + 1}))
+
+
+def _channel(connection: Connection, number: int, body: Body) -> None:
+    if body["state"] == "off":
+        connection.execute(CHANNELS.delete().where(CHANNELS.c.number == body["number"]))
+    else:
+        connection.execute(
+            CHANNELS.insert().values(number=body["number"], flow=body["flow"], channel=body["channel"], options=text(body["options"]))
+        )
+
+
+def _target(connection: Connection, number: int, body: Body) -> None:
+    if body["state"] == "off":
+        connection.execute(TARGETS.delete().where(TARGETS.c.number == body["number"]))
+    else:
+        connection.execute(TARGETS.insert().values(number=body["number"], flow=body["flow"], address=body["address"], options=text(body["options"])))
+
+
+def _pushed(connection: Connection, number: int, body: Body) -> None:
+    key = (PUSHED.c.target == body["target"], PUSHED.c.lot == body["lot"])
+    connection.execute(PUSHED.delete().where(*key))
+    connection.execute(PUSHED.insert().values(target=body["target"], lot=body["lot"], at=body["at"]))
+
+
+def _nothing(connection: Connection, number: int, body: Body) -> None:
+    """Stands in the chain and changes no table."""
+
+
+EVENTS: dict[str, Callable[[Connection, int, Body], None]] = {
+    "created": _nothing,
+    "flow": _flow,
+    "settings": _settings,
+    "lot": _lot,
+    "again": _again,
+    "thinned": _thinned,
+    "rule": _rule,
+    "decision": _decision,
+    "channel": _channel,
+    "target": _target,
+    "pushed": _pushed,
+    "migrated": _nothing,
+    "restored": _nothing,
+}
