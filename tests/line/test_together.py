@@ -25,9 +25,9 @@ ROOT = Path(__file__).parents[2]
 # The gate, but it stops itself (as a machine does that swaps or sleeps) when the rows are written and nothing is published yet.
 STOPPING = """
 import os, signal, sys
+from assayline.cli import main
 from assayline.ledger import FolderStore
 
-main = pytest.importorskip("assayline.cli", reason="there is no command line without its part").main
 put = FolderStore.put
 def stopping(self, files):
     os.kill(os.getpid(), signal.SIGSTOP)
@@ -51,14 +51,18 @@ def start(project: Project, inputs: list[str], *, stale_seconds: float = 15.0, p
     )  # fmt: skip
 
 
+def state(process: subprocess.Popen[str]) -> str:
+    """The letter of Linux for what a process does, ``T`` when it is stopped (proc(5))."""
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 @pytest.fixture
 def stopped(project: Project, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """A gate that holds the flow and does not move, and its two inputs."""
     inputs = lots(tmp_path, 2)
     holder = start(project, inputs, stale_seconds=1.0, program=STOPPING)
-    for _ in range(600):
-        if Path(f"/proc/{holder.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":
-            break
+    while state(holder) != "T":
+        assert holder.poll() is None, holder.communicate()
         time.sleep(0.05)
     yield holder, inputs
     holder.kill()
@@ -113,7 +117,8 @@ def test_a_gate_that_was_stopped_for_a_moment_goes_on(project: Project, stopped:
     holder, _ = stopped
 
     for _ in range(2):  # each lot once
-        while holder.poll() is None and Path(f"/proc/{holder.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        while state(holder) != "T":
+            assert holder.poll() is None, holder.communicate()
             time.sleep(0.05)
         os.kill(holder.pid, signal.SIGCONT)
     out, said = holder.communicate(timeout=60)
