@@ -3,7 +3,7 @@
 from .catalogue import CATALOGUE
 from .finding import Cell, Finding, Locator
 from .ledger import FIRST, Entry, Ledger, chained
-from .line import Line, Step
+from .line import Line, Source, Step
 from .lot import Lot
 from .profile import TABLE, Past, Place, Profile, State, merged
 from .report import ColumnFacts, InputFacts, Report, finding_as_json, report_from_json, rounded
@@ -13,6 +13,6 @@ from .verdict import Verdict
 
 __all__ = [
     "CATALOGUE", "FIRST", "TABLE", "Cell", "ColumnFacts", "Entry", "Finding", "InputFacts", "Ledger", "Line", "Locator", "Lot",
-    "Past", "Place", "Profile", "Report", "Rollout", "Rule", "State", "Step", "Verdict", "chained", "finding_as_json", "merged",
+    "Past", "Place", "Profile", "Report", "Rollout", "Rule", "Source", "State", "Step", "Verdict", "chained", "finding_as_json", "merged",
     "report_from_json", "rounded",
 ]

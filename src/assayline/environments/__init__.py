@@ -1,0 +1,1 @@
+"""What a program runs on: packages, interpreter, numeric libraries, behaviour; captured, compared, and judged by what it does."""

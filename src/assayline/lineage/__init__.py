@@ -1,0 +1,1 @@
+"""Where a lot comes from and what of its ancestors' quality still holds for it."""
