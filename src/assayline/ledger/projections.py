@@ -13,7 +13,26 @@ from sqlalchemy.engine import Connection
 from assayline.core import Entry
 from assayline.errors import LedgerError
 
-from .schema import CASES, CHANNELS, DECISIONS, FLOWS, FREED, INCIDENTS, LOTS, NOTICES, PASTS, PUSHED, RULES, STANDING, TARGETS
+from .schema import (
+    CASES,
+    CHANNELS,
+    DECISIONS,
+    FLOWS,
+    FREED,
+    INCIDENTS,
+    LOTS,
+    NOTICES,
+    PASTS,
+    POSITIONS,
+    PUSHED,
+    RULES,
+    RUN_INPUTS,
+    RUNS,
+    SLOTS,
+    STANDING,
+    TARGETS,
+    WEAKENED,
+)
 
 Body = Mapping[str, Any]
 ROWS = ("taken", "released", "quarantined", "held", "unparseable")
@@ -37,7 +56,7 @@ def apply(connection: Connection, entry: Entry) -> None:
 
 
 def _flow(connection: Connection, number: int, body: Body) -> None:
-    connection.execute(FLOWS.insert().values(name=body["flow"], since=body["at"], settings=text(body["settings"]), lots=0, learned_from=1))
+    connection.execute(FLOWS.insert().values(name=body["flow"], kind=body.get("kind", "table"), since=body["at"], settings=text(body["settings"]), lots=0, learned_from=1))
 
 
 def _settings(connection: Connection, number: int, body: Body) -> None:
@@ -50,6 +69,7 @@ def _lot(connection: Connection, number: int, body: Body) -> None:
             lot=body["lot"], flow=body["flow"], place=body["place"], digest=body["digest"], input=body["input"], at=body["at"], verdict=body["verdict"],
             state=body["state"], teaches=body["teaches"], deliveries=1, **{name: body["rows"][name] for name in ROWS}, objects=text(body["objects"]),
             parents=text(body["parents"]), findings=text(body["findings"]), codes=text(body["codes"]), figures=text(body["figures"]),
+            facts=text(body.get("facts", {})),
         )
     )  # fmt: skip
     connection.execute(FLOWS.update().where(FLOWS.c.name == body["flow"]).values(lots=body["place"]))
@@ -74,6 +94,7 @@ def _lot(connection: Connection, number: int, body: Body) -> None:
     _notices(connection, body)
     if body.get("adopted"):
         connection.execute(LOTS.update().where(LOTS.c.lot.in_(body["adopted"])).values(teaches=True))
+    _replaced(connection, body)
     if body.get("settles"):
         connection.execute(DECISIONS.update().where(DECISIONS.c.decision.in_(body["settles"])).values(settled=body["lot"]))
 
@@ -83,8 +104,18 @@ def _notices(connection: Connection, body: Body) -> None:
         connection.execute(NOTICES.insert().values(notice=notice["id"], flow=body["flow"], lot=body["lot"], at=body["at"], body=text(notice)))
 
 
+def _replaced(connection: Connection, body: Body) -> None:
+    """Lots that another one stands for from now on: nobody reads them, learns from them, or reviews their rows any more."""
+    if body.get("replaces"):
+        connection.execute(LOTS.update().where(LOTS.c.lot.in_(body["replaces"])).values(state="superseded", teaches=False))
+        connection.execute(CASES.update().where(CASES.c.lot.in_(body["replaces"])).values(open=0))
+
+
 def _again(connection: Connection, number: int, body: Body) -> None:
     connection.execute(LOTS.update().where(LOTS.c.lot == body["lot"]).values(deliveries=LOTS.c.deliveries + 1))
+    if body.get("revives"):
+        connection.execute(LOTS.update().where(LOTS.c.lot == body["lot"]).values(state=body["revives"]))
+    _replaced(connection, body)
 
 
 def _thinned(connection: Connection, number: int, body: Body) -> None:
@@ -162,6 +193,42 @@ def _pushed(connection: Connection, number: int, body: Body) -> None:
     connection.execute(PUSHED.insert().values(target=body["target"], lot=body["lot"], at=body["at"]))
 
 
+def _run(connection: Connection, number: int, body: Body) -> None:
+    connection.execute(
+        RUNS.insert().values(
+            run=number, line=body["line"], step=body["step"], place=body["place"], identity=body["identity"], state=body["state"], at=body["at"],
+            output=body["output"], inputs=text(body["inputs"]), code=body["code"], parameters=text(body["parameters"]), environment=body["environment"],
+            costs=text(body["costs"]), columns=text(body["columns"]), error=body["error"],
+        )
+    )  # fmt: skip
+    names = {int(lot): name for name, lots in sorted(body["inputs"].items()) for lot in lots}
+    for lot, name in sorted(names.items()):
+        connection.execute(RUN_INPUTS.insert().values(run=number, lot=lot, name=name))
+
+
+def _position(connection: Connection, number: int, body: Body) -> None:
+    connection.execute(POSITIONS.delete().where(POSITIONS.c.source == body["source"]))
+    connection.execute(POSITIONS.insert().values(source=body["source"], at=body["at"], position=text(body["position"])))
+
+
+def _slot(connection: Connection, number: int, body: Body) -> None:
+    key = (SLOTS.c.schedule == body["schedule"], SLOTS.c.slot == body["slot"])
+    connection.execute(SLOTS.delete().where(*key))
+    connection.execute(SLOTS.insert().values(schedule=body["schedule"], slot=body["slot"], at=body["at"], outcome=body["outcome"]))
+
+
+def _weakened(connection: Connection, number: int, body: Body) -> None:
+    if body["state"] == "off":
+        connection.execute(WEAKENED.update().where(WEAKENED.c.number == body["number"]).values(state="off"))
+        return
+    connection.execute(
+        WEAKENED.insert().values(
+            number=number, flow=body["flow"], origin=body["origin"], code=body["code"], columns=text(body["columns"]), rule=body["rule"], reason=body["reason"],
+            author=body["author"], at=body["at"], until=body["until"], state="on",
+        )
+    )  # fmt: skip
+
+
 def _nothing(connection: Connection, number: int, body: Body) -> None:
     """Stands in the chain and changes no table."""
 
@@ -178,6 +245,10 @@ EVENTS: dict[str, Callable[[Connection, int, Body], None]] = {
     "channel": _channel,
     "target": _target,
     "pushed": _pushed,
+    "run": _run,
+    "position": _position,
+    "slot": _slot,
+    "weakened": _weakened,
     "migrated": _nothing,
     "restored": _nothing,
 }

@@ -37,6 +37,7 @@ class LotRecord:
     findings: tuple[Mapping[str, Any], ...]
     codes: tuple[str, ...]
     figures: Mapping[str, Any]
+    facts: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class FlowRecord:
     """One flow: its settings, how many lots it has taken, and from which place on lots teach."""
 
     name: str
+    kind: str
     since: str
     settings: Mapping[str, Any]
     lots: int
@@ -54,7 +56,7 @@ def _lot(row: Row[Any]) -> LotRecord:
     return LotRecord(
         int(row.lot), row.flow, int(row.place), row.digest, row.input, row.at, row.verdict, row.state, bool(row.teaches), int(row.deliveries),
         {name: int(getattr(row, name)) for name in ROWS}, json.loads(row.objects), tuple(json.loads(row.parents)), tuple(json.loads(row.findings)),
-        tuple(json.loads(row.codes)), json.loads(row.figures),
+        tuple(json.loads(row.codes)), json.loads(row.figures), json.loads(row.facts),
     )  # fmt: skip
 
 
@@ -65,13 +67,13 @@ _HAS_PROFILE = LOTS.c.objects.like('%"profile":%')
 def flow_of(connection: Connection, name: str) -> FlowRecord | None:
     """The flow of this name, or None."""
     row = connection.execute(sa.select(FLOWS).where(FLOWS.c.name == name)).first()
-    return None if row is None else FlowRecord(row.name, row.since, json.loads(row.settings), int(row.lots), int(row.learned_from))
+    return None if row is None else FlowRecord(row.name, row.kind, row.since, json.loads(row.settings), int(row.lots), int(row.learned_from))
 
 
 def flows(connection: Connection) -> list[FlowRecord]:
     """All flows, by name."""
     rows = connection.execute(sa.select(FLOWS).order_by(FLOWS.c.name)).all()
-    return [FlowRecord(row.name, row.since, json.loads(row.settings), int(row.lots), int(row.learned_from)) for row in rows]
+    return [FlowRecord(row.name, row.kind, row.since, json.loads(row.settings), int(row.lots), int(row.learned_from)) for row in rows]
 
 
 def flow_lines(connection: Connection) -> list[dict[str, Any]]:

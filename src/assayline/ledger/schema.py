@@ -49,6 +49,7 @@ ENTRIES = Table(
 FLOWS = Table(
     "assay_flows", METADATA,
     Column("name", String(200), primary_key=True),
+    Column("kind", String(12), nullable=False),  # of its lots: table | model | code | environment
     Column("since", String(40), nullable=False),
     Column("settings", Text, nullable=False),
     Column("lots", Integer, nullable=False),  # taken so far: the next one's place in the flow
@@ -64,7 +65,7 @@ LOTS = Table(
     Column("input", Words, nullable=False),
     Column("at", String(40), nullable=False),
     Column("verdict", String(10), nullable=False),
-    Column("state", String(12), nullable=False),  # released | held | rejected | unreadable
+    Column("state", String(12), nullable=False),  # released | held | rejected | unreadable | superseded
     Column("teaches", Boolean, nullable=False),
     Column("deliveries", Integer, nullable=False),
     Column("taken", BigInteger, nullable=False),
@@ -77,6 +78,7 @@ LOTS = Table(
     Column("findings", Text, nullable=False),  # code, columns, severity and sentence of each
     Column("codes", Text, nullable=False),  # what reading it noticed
     Column("figures", Text, nullable=False),  # for charts over time
+    Column("facts", Text, nullable=False),  # of its arrival: source, etag, offsets, …
     Index("assay_lots_place", "flow", "place", unique=True),
     Index("assay_lots_digest", "flow", "digest"),
 )  # fmt: skip
@@ -198,7 +200,66 @@ NOTICES = Table(
     Column("body", Text, nullable=False),
 )  # fmt: skip
 
-PROJECTIONS = (FLOWS, LOTS, PASTS, FREED, RULES, CASES, DECISIONS, INCIDENTS, STANDING, CHANNELS, TARGETS, PUSHED, NOTICES)
+RUNS = Table(
+    "assay_runs", METADATA,  # one execution of a step
+    Column("run", BigInteger, primary_key=True, autoincrement=False),
+    Column("line", String(200), nullable=False),
+    Column("step", String(200), nullable=False),  # and the flow it makes
+    Column("place", String(80), nullable=False),  # which of the step's results it made: the digest of the lot it was given by itself, or ""
+    Column("identity", String(80), nullable=False),  # digest of inputs, code, parameters and environment
+    Column("state", String(10), nullable=False),  # done | held | failed | stopped
+    Column("at", String(40), nullable=False),
+    Column("output", BigInteger),  # the lot it made
+    Column("inputs", Text, nullable=False),  # {"rides": [lot, …]}
+    Column("code", String(80), nullable=False),
+    Column("parameters", Text, nullable=False),
+    Column("environment", String(80), nullable=False),
+    Column("costs", Text, nullable=False),  # {"wall_seconds", "cpu_seconds", "memory_bytes", "rows_in", "rows_out", "money"}
+    Column("columns", Text, nullable=False),  # where each column of the result comes from
+    Column("error", Words, nullable=False),
+    Index("assay_runs_step", "step", "place"),
+    Index("assay_runs_output", "output"),
+)  # fmt: skip
+
+RUN_INPUTS = Table(
+    "assay_run_inputs", METADATA,  # the lots a run read: lots → runs → lots
+    Column("run", BigInteger, primary_key=True, autoincrement=False),
+    Column("lot", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", String(200), nullable=False),
+    Index("assay_run_inputs_lot", "lot"),
+)  # fmt: skip
+
+POSITIONS = Table(
+    "assay_positions", METADATA,  # how far a source was read; written with the lot it gave
+    Column("source", String(200), primary_key=True),
+    Column("at", String(40), nullable=False),
+    Column("position", Text, nullable=False),
+)  # fmt: skip
+
+SLOTS = Table(
+    "assay_slots", METADATA,  # times of a schedule that were served
+    Column("schedule", String(200), primary_key=True),
+    Column("slot", String(40), primary_key=True),  # UTC
+    Column("at", String(40), nullable=False),
+    Column("outcome", String(12), nullable=False),  # done | failed | skipped | stopped
+)  # fmt: skip
+
+WEAKENED = Table(
+    "assay_weakened", METADATA,  # reasons why a finding about an ancestor does not hold further down
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("flow", String(200), nullable=False),  # from here on downstream
+    Column("origin", String(200), nullable=False),  # the flow the finding is about
+    Column("code", String(40), nullable=False),
+    Column("columns", Text, nullable=False),
+    Column("rule", Integer),  # only where this rule of `flow` found nothing
+    Column("reason", Words, nullable=False),
+    Column("author", Words, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("until", String(40)),
+    Column("state", String(10), nullable=False),  # on | off
+)  # fmt: skip
+
+PROJECTIONS = (FLOWS, LOTS, PASTS, FREED, RULES, CASES, DECISIONS, INCIDENTS, STANDING, CHANNELS, TARGETS, PUSHED, NOTICES, RUNS, RUN_INPUTS, POSITIONS, SLOTS, WEAKENED)
 
 DELIVERIES = Table(
     "assay_deliveries", METADATA,

@@ -52,6 +52,32 @@ class Outcome:
     error: InputError | None = None
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """What is known of an input besides its bytes.
+
+    Args:
+        facts: of its arrival: source, offsets, times.
+        salt: distinguishes lots whose bytes may be the same and which are still two, such as the results of a step for two days; "" for deliveries.
+        kind: of the lot.
+        replaces: lots that this one stands for from now on.
+        also: appends what has to be written in the transaction that publishes the lot, whose number it is given.
+    """
+
+    facts: Mapping[str, str] = field(default_factory=dict)
+    salt: str = ""
+    kind: str = "table"
+    replaces: Sequence[int] = ()
+    also: Callable[[Writing, LotRecord], None] | None = None
+
+    def digest(self, content: str) -> str:
+        """The digest of a lot of this content; "" where that is not known yet."""
+        return "made:" + hashlib.sha256(f"{self.salt} {content}".encode()).hexdigest() if self.salt and content else content
+
+
+DELIVERED = Arrival()
+
+
 @dataclass
 class Worked:
     """What the child made of one input, ready to be published."""
@@ -72,6 +98,7 @@ class Worked:
     settles: Sequence[int] = ()
     aside: list[int] | None = None
     columns: Sequence[str] = ()
+    arrival: Arrival = DELIVERED
 
 
 def gate_paths(
@@ -82,6 +109,7 @@ def gate_paths(
     limits: Limits | None = None,
     policy: Policy | None = None,
     on_progress: Progress | None = None,
+    arrivals: Mapping[str, Arrival] | None = None,
 ) -> Iterator[Outcome]:
     """Take lots in the order given; an outcome for each, as soon as it is published.
 
@@ -92,10 +120,12 @@ def gate_paths(
         limits: what reading one input may cost.
         policy: the limits between the verdicts; the flow's own when None.
         on_progress: receives (rows done, rows expected or 0, phase).
+        arrivals: what is known of an input besides its bytes, by path.
 
     Raises:
         LedgerError: ledger or store cannot be written; what was published before stays, and the same command finishes the work.
     """
+    arrivals = arrivals or {}
     check_name(flow)
     paths = list(expanded(inputs))
     limits = limits or Limits()
@@ -103,32 +133,37 @@ def gate_paths(
         project.store.sweep()
         lease = stack.enter_context(held(project.ledger, flow))
         remote = any(ADDRESS.match(path) and not path.startswith(LOCAL_ADDRESSES) and not os.path.lexists(path) for path in paths)
-        judging = stack.enter_context(Judging(project.store, paths, limits, network=remote, on_progress=on_progress, fresh=lambda path: _is_fresh(project, flow, path, limits)))
+
+        def fresh(path: str) -> bool:
+            return _is_fresh(project, flow, path, limits, arrivals.get(path, DELIVERED))
+
+        judging = stack.enter_context(Judging(project.store, paths, limits, network=remote, on_progress=on_progress, fresh=fresh))
         for place, path in enumerate(paths):
-            outcome = _gate_path(project, flow, path, place, lease, judging, limits, policy)
+            outcome = _gate_path(project, flow, path, place, lease, judging, limits, policy, arrivals.get(path, DELIVERED))
             if outcome.lot is not None:
                 thin_if_due(project, flow, lease)
             yield outcome
 
 
 def _gate_path(
-    project: Project, flow: str, path: str, place: int, lease: Lease, judging: Judging, limits: Limits, policy: Policy | None
+    project: Project, flow: str, path: str, place: int, lease: Lease, judging: Judging, limits: Limits, policy: Policy | None, arrival: Arrival
 ) -> Outcome:
     shown = without_password(path)
     try:
-        digest = _digest(path, limits)
+        digest = arrival.digest(_digest(path, limits))
         seen = seen_before(project, flow, digest)
         if seen is not None:
-            return again(project, flow, seen, shown, lease)
+            return again(project, flow, seen, shown, lease, arrival)
         result, folder = judging.judged(place, request_for(project, flow, "", policy))
     except (NotFound, Refused, LimitExceeded) as error:  # with a higher limit the same bytes can still be taken
         return Outcome(None, refusal(flow, shown, error), error)
     except InputError as error:
-        return _unreadable(project, flow, path, error, lease, judging.folder(place))
+        return _unreadable(project, flow, path, error, lease, judging.folder(place), arrival)
     worked = worked_from(result, shown)
+    worked.arrival, worked.digest = arrival, arrival.digest(worked.digest)
     seen = seen_before(project, flow, worked.digest)
     if seen is not None:
-        return again(project, flow, seen, shown, lease)
+        return again(project, flow, seen, shown, lease, arrival)
     return publish(project, flow, worked, lease, folder)
 
 
@@ -214,11 +249,13 @@ def publish(project: Project, flow: str, worked: Worked, lease: Lease, folder: s
         body = _body(writing, flow, worked, objects)
         writing.append("lot", body)
         lot = records.lot_of(writing.connection, body["lot"])
+        if worked.arrival.also is not None:
+            worked.arrival.also(writing, lot)
     return Outcome(lot, outcome_document(project, lot, worked.report.get("findings", [])))
 
 
 def _body(writing: Writing, flow: str, worked: Worked, objects: Mapping[str, str]) -> dict[str, Any]:
-    known = ensure_flow(writing, flow)
+    known = ensure_flow(writing, flow, worked.arrival.kind)
     connection = writing.connection
     first_case = records.last_case(connection) + 1
     lot, place = records.last_lot(connection) + 1, known.lots + 1
@@ -234,14 +271,15 @@ def _body(writing: Writing, flow: str, worked: Worked, objects: Mapping[str, str
         "codes": list(worked.codes), "figures": {**worked.figures, "renames": dict(worked.renames), "columns_now": list(worked.columns)},
         "cases": [{**case, "number": first_case + number} for number, case in enumerate(worked.cases)],
         "incidents": incidents, "notices": notices, "settles": list(worked.settles),
+        "facts": dict(worked.arrival.facts), "replaces": list(worked.arrival.replaces),
     }  # fmt: skip
 
 
-def ensure_flow(writing: Writing, flow: str) -> FlowRecord:
-    """The flow, made if it is new."""
+def ensure_flow(writing: Writing, flow: str, kind: str = "table") -> FlowRecord:
+    """The flow, made if it is new; of lots of this kind."""
     known = records.flow_of(writing.connection, flow)
     if known is None:
-        writing.append("flow", {"flow": flow, "settings": {}})
+        writing.append("flow", {"flow": flow, "kind": kind, "settings": {}})
         known = records.flow_of(writing.connection, flow)
         assert known is not None
     return known
@@ -256,12 +294,15 @@ def outcome_document(project: Project, lot: LotRecord, findings: Iterable[Mappin
     }  # fmt: skip
 
 
-def again(project: Project, flow: str, seen: LotRecord, shown: str, lease: Lease) -> Outcome:
-    """The same bytes once more: written down, taken no second time."""
+def again(project: Project, flow: str, seen: LotRecord, shown: str, lease: Lease, arrival: Arrival = DELIVERED) -> Outcome:
+    """The same bytes once more: written down, taken no second time. A lot that another one had replaced comes back into force."""
     with project.ledger.write() as writing:
         lease.check(writing.connection)
-        writing.append("again", {"flow": flow, "lot": seen.lot, "input": shown})
+        revived = {"revives": "released" if "released" in seen.objects else "held"} if seen.state == "superseded" else {}
+        writing.append("again", {"flow": flow, "lot": seen.lot, "input": shown, "replaces": [lot for lot in arrival.replaces if lot != seen.lot], **revived})
         lot = records.lot_of(writing.connection, seen.lot)
+        if arrival.also is not None:
+            arrival.also(writing, lot)
     sentence = f"These bytes were taken before, as lot {lot.lot} ({lot.input}); nothing of them was taken again."
     finding = {
         "code": "duplicate_lot", "layer": "history", "severity": 0.3, "columns": [], "where": None, "rows": lot.rows["taken"], "sentence": sentence,
@@ -279,12 +320,12 @@ def refusal(flow: str, shown: str, error: InputError) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _unreadable(project: Project, flow: str, path: str, error: InputError, lease: Lease, folder: str) -> Outcome:
+def _unreadable(project: Project, flow: str, path: str, error: InputError, lease: Lease, folder: str, arrival: Arrival) -> Outcome:
     """A delivery that cannot be read is held as it came, so that nothing is lost and the next ones go on."""
     shown = without_password(path)
     original = os.path.join(folder, "original")
     try:
-        digest = _copied(path, original)
+        digest = arrival.digest(_copied(path, original))
     except InputError:
         return Outcome(None, refusal(flow, shown, error), error)
     finding = {
@@ -293,7 +334,7 @@ def _unreadable(project: Project, flow: str, path: str, error: InputError, lease
     }  # fmt: skip
     worked = Worked(
         input=shown, digest=digest, verdict=Verdict.HOLD, state="unreadable", rows=dict.fromkeys(records.ROWS, 0), files={"original": "original"},
-        report={"findings": [finding]},
+        report={"findings": [finding]}, arrival=arrival,
     )  # fmt: skip
     outcome = publish(project, flow, worked, lease, folder)
     return Outcome(outcome.lot, {**outcome.document, "error": str(error)}, error)
@@ -333,9 +374,9 @@ def seen_before(project: Project, flow: str, digest: str) -> LotRecord | None:
         return records.lot_with(connection, flow, digest)
 
 
-def _is_fresh(project: Project, flow: str, path: str, limits: Limits) -> bool:
+def _is_fresh(project: Project, flow: str, path: str, limits: Limits, arrival: Arrival) -> bool:
     try:
-        return seen_before(project, flow, _digest(path, limits)) is None
+        return seen_before(project, flow, arrival.digest(_digest(path, limits))) is None
     except InputError:
         return False
 
@@ -366,4 +407,4 @@ def check_name(flow: str) -> None:
         raise MisuseError(f"{flow!r} cannot be the name of a flow; use up to 100 letters, digits, dots, dashes and underscores, a letter or digit first")
 
 
-__all__ = ["Outcome", "Worked", "again", "check_name", "expanded", "gate_paths", "publish", "request_for", "worked_from"]
+__all__ = ["Arrival", "Outcome", "Worked", "again", "check_name", "expanded", "gate_paths", "publish", "request_for", "worked_from"]

@@ -1,0 +1,97 @@
+"""What the ledger knows of lines, as values: runs of steps, how far sources were read, served times, reasons why a finding no longer holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from .schema import POSITIONS, RUN_INPUTS, RUNS, SLOTS, WEAKENED
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One execution of a step: the lots it read by input, the lot it made (None where it failed), what code and environment made it, what it cost."""
+
+    run: int
+    line: str
+    step: str
+    place: str
+    identity: str
+    state: str
+    at: str
+    output: int | None
+    inputs: Mapping[str, tuple[int, ...]]
+    code: str
+    parameters: Mapping[str, Any]
+    environment: str
+    costs: Mapping[str, float]
+    columns: Mapping[str, Any]
+    error: str
+
+
+def _run(row: Row[Any]) -> RunRecord:
+    return RunRecord(
+        int(row.run), row.line, row.step, row.place, row.identity, row.state, row.at, None if row.output is None else int(row.output),
+        {name: tuple(lots) for name, lots in json.loads(row.inputs).items()}, row.code, json.loads(row.parameters), row.environment, json.loads(row.costs),
+        json.loads(row.columns), row.error,
+    )  # fmt: skip
+
+
+def runs(connection: Connection, *, step: str | None = None, states: Sequence[str] = (), since: str | None = None, most: int = 0) -> list[RunRecord]:
+    """Runs, oldest first; of one step, in some states, begun at a UTC time or later; at most so many, the newest."""
+    query = sa.select(RUNS)
+    if step is not None:
+        query = query.where(RUNS.c.step == step)
+    if states:
+        query = query.where(RUNS.c.state.in_(states))
+    if since is not None:
+        query = query.where(RUNS.c.at >= since)
+    query = query.order_by(RUNS.c.run.desc())
+    return [_run(row) for row in connection.execute(query.limit(most) if most else query)][::-1]
+
+
+def current_runs(connection: Connection, step: str) -> dict[str, RunRecord]:
+    """The newest run of each place of a step that did not fail."""
+    newest = sa.select(sa.func.max(RUNS.c.run)).where(RUNS.c.step == step, RUNS.c.state.in_(["done", "held"])).group_by(RUNS.c.place)
+    return {row.place: _run(row) for row in connection.execute(sa.select(RUNS).where(RUNS.c.run.in_(newest)))}
+
+
+def run_of(connection: Connection, lot: int) -> RunRecord | None:
+    """The run that made a lot, or None: it came from outside."""
+    row = connection.execute(sa.select(RUNS).where(RUNS.c.output == lot).order_by(RUNS.c.run).limit(1)).first()
+    return None if row is None else _run(row)
+
+
+def runs_that_read(connection: Connection, lot: int) -> list[RunRecord]:
+    """The runs that read a lot, oldest first."""
+    found = sa.select(RUN_INPUTS.c.run).where(RUN_INPUTS.c.lot == lot)
+    return [_run(row) for row in connection.execute(sa.select(RUNS).where(RUNS.c.run.in_(found)).order_by(RUNS.c.run))]
+
+
+def position_of(connection: Connection, source: str) -> Mapping[str, Any] | None:
+    """How far a source was read; None where it never was."""
+    row = connection.execute(sa.select(POSITIONS.c.position).where(POSITIONS.c.source == source)).first()
+    return None if row is None else dict(json.loads(row.position))
+
+
+def slots(connection: Connection, schedule: str, *, since: str | None = None) -> list[Row[Any]]:
+    """The served times of a schedule, in order."""
+    query = sa.select(SLOTS).where(SLOTS.c.schedule == schedule)
+    return list(connection.execute((query if since is None else query.where(SLOTS.c.slot >= since)).order_by(SLOTS.c.slot)).all())
+
+
+def last_slot(connection: Connection, schedule: str) -> str | None:
+    """The newest served time of a schedule (UTC), or None."""
+    newest: str | None = connection.execute(sa.select(sa.func.max(SLOTS.c.slot)).where(SLOTS.c.schedule == schedule)).scalar_one()
+    return newest
+
+
+def weakenings(connection: Connection, *, only_on: bool = True) -> list[Row[Any]]:
+    """The recorded reasons why a finding does not hold further down, by number."""
+    query = sa.select(WEAKENED).order_by(WEAKENED.c.number)
+    return list(connection.execute(query.where(WEAKENED.c.state == "on") if only_on else query).all())
