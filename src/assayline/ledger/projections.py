@@ -105,9 +105,9 @@ def _notices(connection: Connection, body: Body) -> None:
 
 
 def _replaced(connection: Connection, body: Body) -> None:
-    """Lots that another one stands for from now on: nobody reads them, learns from them, or reviews their rows any more."""
+    """Lots that another one stands for from now on: nobody reads them or reviews their rows any more; they still say what was normal."""
     if body.get("replaces"):
-        connection.execute(LOTS.update().where(LOTS.c.lot.in_(body["replaces"])).values(state="superseded", teaches=False))
+        connection.execute(LOTS.update().where(LOTS.c.lot.in_(body["replaces"])).values(state="superseded"))
         connection.execute(CASES.update().where(CASES.c.lot.in_(body["replaces"])).values(open=0))
 
 

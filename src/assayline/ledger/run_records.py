@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from .schema import POSITIONS, RUN_INPUTS, RUNS, SLOTS, WEAKENED
+from .schema import LOTS, POSITIONS, RUN_INPUTS, RUNS, SLOTS, WEAKENED
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,40 @@ def current_runs(connection: Connection, step: str) -> dict[str, RunRecord]:
     return {row.place: _run(row) for row in connection.execute(sa.select(RUNS).where(RUNS.c.run.in_(newest)))}
 
 
+@dataclass(frozen=True)
+class Standing:
+    """A released lot that nothing has replaced: its number, its digest, and which of the step's results it is ("" for a delivery)."""
+
+    lot: int
+    digest: str
+    place: str
+
+
+def standing(connection: Connection, flow: str) -> list[Standing]:
+    """The lots of a flow that can be read now, in the order in which they were taken."""
+    query = sa.select(LOTS.c.lot, LOTS.c.digest).where(LOTS.c.flow == flow, LOTS.c.state == "released").order_by(LOTS.c.place)
+    made = sa.select(RUNS.c.output, RUNS.c.place).where(RUNS.c.step == flow, RUNS.c.output.is_not(None)).order_by(RUNS.c.run)
+    places = {int(row.output): str(row.place) for row in connection.execute(made)}
+    return [Standing(int(row.lot), row.digest, places.get(int(row.lot), "")) for row in connection.execute(query)]
+
+
+def replaceable(connection: Connection, flow: str, place: str | None = None) -> list[int]:
+    """The lots of a flow that a new one stands for: released or held, and not replaced yet.
+
+    Args:
+        connection: of `SqlLedger.read`.
+        flow: whose.
+        place: only results of this place of the step; all lots when None.
+    """
+    query = sa.select(LOTS.c.lot).where(LOTS.c.flow == flow, LOTS.c.state.in_(["released", "held"])).order_by(LOTS.c.lot)
+    if place is not None:
+        query = query.where(LOTS.c.lot.in_(sa.select(RUNS.c.output).where(RUNS.c.step == flow, RUNS.c.place == place)))
+    return [int(row.lot) for row in connection.execute(query)]
+
+
 def run_of(connection: Connection, lot: int) -> RunRecord | None:
-    """The run that made a lot, or None: it came from outside."""
-    row = connection.execute(sa.select(RUNS).where(RUNS.c.output == lot).order_by(RUNS.c.run).limit(1)).first()
+    """The newest run that made a lot, or None: it came from outside."""
+    row = connection.execute(sa.select(RUNS).where(RUNS.c.output == lot).order_by(RUNS.c.run.desc()).limit(1)).first()
     return None if row is None else _run(row)
 
 

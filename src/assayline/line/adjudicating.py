@@ -35,7 +35,7 @@ def release_lot(project: Project, number: int, *, author: str | None = None, rea
     lot = _lot(project, number)
     if lot.state != "held":
         raise MisuseError(f"lot {number} is {lot.state}, not held; only held lots can be released")
-    return _decide(project, lot, "release", author, reason, [_as_released(lot)])
+    return _decide(project, lot, "release", author, reason, _as_released(lot))
 
 
 def reject_lot(project: Project, number: int, *, author: str | None = None, reason: str = "") -> LotRecord:
@@ -100,7 +100,7 @@ def accept(project: Project, flow: str, from_lot: int, *, author: str | None = N
         if first.flow != flow:
             raise MisuseError(f"lot {from_lot} belongs to {first.flow!r}, not to {flow!r}; see: assay flow {flow}")
         since = records.lots(writing.connection, flow, states=("held",), after_place=first.place - 1)
-        changes = [_as_released(lot) for lot in since]
+        changes = [change for lot in since for change in _as_released(lot)]
         writing.append(
             "decision",
             {
@@ -127,7 +127,8 @@ def _lot(project: Project, number: int) -> LotRecord:
         return records.lot_of(connection, number)
 
 
-def _as_released(lot: LotRecord) -> dict[str, Any]:
-    """What changes about a held lot that is released as it is."""
+def _as_released(lot: LotRecord) -> list[dict[str, Any]]:
+    """What changes when a held lot is released as it is: itself, and the lots it stands for from now on."""
     objects = {("released" if kind == "held" else kind): digest for kind, digest in lot.objects.items()}
-    return {"lot": lot.lot, "state": "released", "teaches": True, "released": lot.rows["held"], "held": 0, "objects": text(objects)}
+    released = {"lot": lot.lot, "state": "released", "teaches": True, "released": lot.rows["held"], "held": 0, "objects": text(objects)}
+    return [released, *({"lot": int(one), "state": "superseded"} for one in lot.facts.get("replaces", "").split())]

@@ -60,13 +60,15 @@ class Arrival:
         facts: of its arrival: source, offsets, times.
         salt: distinguishes lots whose bytes may be the same and which are still two, such as the results of a step for two days; "" for deliveries.
         kind: of the lot.
-        replaces: lots that this one stands for from now on.
+        name: what the input is called where its path says nothing; "" for the path.
+        replaces: lots that this one stands for, as soon as it is released.
         also: appends what has to be written in the transaction that publishes the lot, whose number it is given.
     """
 
     facts: Mapping[str, str] = field(default_factory=dict)
     salt: str = ""
     kind: str = "table"
+    name: str = ""
     replaces: Sequence[int] = ()
     also: Callable[[Writing, LotRecord], None] | None = None
 
@@ -148,7 +150,7 @@ def gate_paths(
 def _gate_path(
     project: Project, flow: str, path: str, place: int, lease: Lease, judging: Judging, limits: Limits, policy: Policy | None, arrival: Arrival
 ) -> Outcome:
-    shown = without_password(path)
+    shown = arrival.name or without_password(path)
     try:
         digest = arrival.digest(_digest(path, limits))
         seen = seen_before(project, flow, digest)
@@ -271,8 +273,13 @@ def _body(writing: Writing, flow: str, worked: Worked, objects: Mapping[str, str
         "codes": list(worked.codes), "figures": {**worked.figures, "renames": dict(worked.renames), "columns_now": list(worked.columns)},
         "cases": [{**case, "number": first_case + number} for number, case in enumerate(worked.cases)],
         "incidents": incidents, "notices": notices, "settles": list(worked.settles),
-        "facts": dict(worked.arrival.facts), "replaces": list(worked.arrival.replaces),
+        "facts": _facts(worked.arrival), "replaces": list(worked.arrival.replaces) if worked.state == "released" else [],
     }  # fmt: skip
+
+
+def _facts(arrival: Arrival) -> dict[str, str]:
+    """What is kept of the arrival; which lots it is to replace too, since a person may release it later."""
+    return {**arrival.facts, **({"replaces": " ".join(map(str, arrival.replaces))} if arrival.replaces else {})}
 
 
 def ensure_flow(writing: Writing, flow: str, kind: str = "table") -> FlowRecord:
@@ -322,7 +329,7 @@ def refusal(flow: str, shown: str, error: InputError) -> dict[str, Any]:
 
 def _unreadable(project: Project, flow: str, path: str, error: InputError, lease: Lease, folder: str, arrival: Arrival) -> Outcome:
     """A delivery that cannot be read is held as it came, so that nothing is lost and the next ones go on."""
-    shown = without_password(path)
+    shown = arrival.name or without_password(path)
     original = os.path.join(folder, "original")
     try:
         digest = arrival.digest(_copied(path, original))

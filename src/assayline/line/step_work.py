@@ -1,0 +1,125 @@
+"""One run of a step, as far as tables are concerned: inputs read as the frames it wants, the function called, its result written.
+
+Runs in the process of the steps; whoever called it judges and publishes what was written.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import polars as pl
+
+from assayline.errors import MisuseError
+
+from .definition import Line, StepDefinition, load_line
+
+RESULT = "result.parquet"
+CASTS: Mapping[str, Any] = {"Int64": pl.Int64, "Float64": pl.Float64, "Datetime": pl.Datetime("us"), "String": pl.String}
+Tell = Callable[[dict[str, Any]], None]
+
+
+def work(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """Run one step.
+
+    Args:
+        request: `file` of the line; `step`; `inputs`: {"rides": {"parts": [{"path", "renames"}], "casts": {column: "Int64"|…}, "uses": [columns] | None}}; `parameters`; `folder`
+            to write to.
+        tell: receives {"done", "total", "phase"}.
+
+    Returns:
+        `path` of the result, `rows_in`, `rows_out`.
+    """
+    step = _line(request["file"], os.stat(request["file"]).st_mtime_ns).steps[request["step"]]
+    tables = {name: read(request["inputs"][name]) for name in step.inputs}
+    heights = {name: _height(one) for name, one in tables.items()}
+    tell({"done": 0, "total": sum(heights.values()), "phase": step.name})
+    made = as_polars(step.name, _called(step, tables, request["parameters"]))
+    path = os.path.join(request["folder"], RESULT)
+    try:
+        made.write_parquet(path, compression="zstd", compression_level=1, statistics=True)
+    except pl.exceptions.PolarsError as error:
+        raise MisuseError(f"step {step.name!r}: its result cannot be kept: {error}; give columns of numbers, texts, times, or lists of them") from error
+    return {"path": path, "rows_in": sum(heights.values()), "rows_out": made.height}
+
+
+def read(given: Mapping[str, Any]) -> pl.LazyFrame:
+    """The lots of one input as one table; a column that a lot lacks is null there."""
+    parts = []
+    for part in given["parts"]:
+        frame = pl.scan_parquet(part["path"])
+        schema = frame.collect_schema()
+        names = {new: old for new, old in part["renames"].items() if new in schema}
+        if names:
+            frame = frame.rename(names)
+        parts.append(frame.with_columns(_cast(pl.col(name), CASTS[kind]) for name, kind in given["casts"].items() if frame.collect_schema().get(name) == pl.String))
+    whole = pl.concat(parts, how="diagonal_relaxed") if len(parts) > 1 else parts[0]
+    if given["uses"] is not None:
+        known = whole.collect_schema().names()
+        missing = [name for name in given["uses"] if name not in known]
+        if missing:
+            raise MisuseError(f"the step uses the column {missing[0]!r}, which its input does not have; it has {', '.join(known)}")
+        whole = whole.select(given["uses"])
+    return whole
+
+
+def _cast(column: pl.Expr, kind: Any) -> pl.Expr:
+    return column.str.to_datetime(strict=False, time_unit="us") if kind == pl.Datetime("us") else column.cast(kind)
+
+
+def _height(frame: pl.LazyFrame) -> int:
+    return int(frame.select(pl.len()).collect().item())
+
+
+def _called(step: StepDefinition, tables: Mapping[str, pl.LazyFrame], parameters: Mapping[str, Any]) -> Any:
+    frames = {name: as_wanted(table, step.frames[name]) for name, table in tables.items()}
+    if step.function is not None:
+        return step.function(**frames, **parameters)
+    import duckdb
+
+    with duckdb.connect(":memory:", config={"enable_external_access": "false"}) as connection:
+        for name, frame in frames.items():
+            connection.register(name, frame)
+        try:
+            return pl.from_arrow(connection.execute(step.sql).to_arrow_table())
+        except duckdb.Error as error:
+            raise MisuseError(f"step {step.name!r}: {error}") from error
+
+
+def as_wanted(frame: pl.LazyFrame, kind: str) -> Any:
+    """A table as the kind of frame a function is written for: polars | lazy | pandas | arrow."""
+    if kind == "lazy":
+        return frame
+    whole = frame.collect()
+    if kind == "pandas":
+        return whole.to_pandas()
+    return whole.to_arrow() if kind == "arrow" else whole
+
+
+def as_polars(step: str, made: Any) -> pl.DataFrame:
+    """What a step returned, as a Polars frame.
+
+    Raises:
+        MisuseError: it is no table, or has no column.
+    """
+    package = type(made).__module__.partition(".")[0]
+    if isinstance(made, pl.LazyFrame):
+        made = made.collect()
+    elif package == "pandas" and hasattr(made, "columns"):
+        named = any(name is not None for name in made.index.names)
+        made = pl.from_pandas(made.reset_index() if named else made)  # an index with a name holds values, one without counts rows
+    elif package == "pyarrow" and hasattr(made, "column_names"):
+        made = pl.from_arrow(made)
+    elif package in ("duckdb", "_duckdb") and hasattr(made, "pl"):
+        made = made.pl()
+    if not isinstance(made, pl.DataFrame) or not made.width:
+        what = "nothing" if made is None else "a table without columns" if isinstance(made, pl.DataFrame) else type(made).__name__
+        raise MisuseError(f"step {step!r} returned {what}; return a Polars, pandas or Arrow table, or a DuckDB relation")
+    return made
+
+
+@functools.lru_cache(maxsize=4)
+def _line(file: str, changed: int) -> Line:
+    return load_line(file)
