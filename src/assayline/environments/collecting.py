@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import hashlib
 import json
 import os
@@ -159,3 +161,103 @@ def _tops_of_record(path: str, changed_ns: int, size: int) -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def _tops_of_text(path: str, changed_ns: int, size: int) -> frozenset[str]:
     return frozenset(line.decode("utf-8", "replace").strip() for line in _lines(path) if line.strip())
+
+
+def packages(check_files: bool = True) -> dict[str, dict[str, Any]]:
+    """Every installed distribution, as plain JSON values.
+
+    Args:
+        check_files: whether to read each installed file and hold it against RECORD.
+    """
+    return {name: _described(found.folder, check_files) for name, found in sorted(installed().items())}
+
+
+def _described(folder: str, check_files: bool) -> dict[str, Any]:
+    about = metadata(folder)
+    wheel = _headers(os.path.join(folder, "WHEEL"))
+    editable = is_editable(folder)
+    return {
+        "version": about.version,
+        "tag": " ".join(sorted(wheel.get("tag", []))),
+        "build": " ".join(wheel.get("build", [])),
+        "record": None if editable else record_digest(folder),
+        "code": None if editable else _code_digest(folder),
+        "editable": editable,
+        "source": _source(direct_url(folder)),
+        "installer": _first_line(os.path.join(folder, "INSTALLER")),
+        "requires": list(about.requires),
+        "altered": _altered(folder) if check_files and not editable else [],
+    }
+
+
+def _headers(path: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                key, _, value = line.partition(":")
+                found.setdefault(key.strip().lower(), []).append(value.strip())
+    except OSError:  # not installed from a wheel
+        pass
+    return found
+
+
+def _first_line(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.readline().strip()
+    except OSError:
+        return ""
+
+
+def _code_digest(folder: str) -> str | None:
+    """As `record_digest`, without the metadata: the same for two wheels that were packed differently and do the same."""
+    info = os.path.basename(folder).encode()
+    try:
+        kept = [line for line in _lines(os.path.join(folder, "RECORD")) if not _written_anew(line) and not line.lstrip(b'"').startswith(info)]
+    except OSError:
+        return None
+    return "sha256:" + hashlib.sha256(b"\n".join(sorted(kept))).hexdigest()
+
+
+def _source(said: dict[str, Any]) -> str:
+    """Where it came from in a form that is the same on every machine and holds no password; "" for an index."""
+    if not said:
+        return ""
+    address = re.sub(r"//[^/@]*@", "//", str(said.get("url", ""))).partition("?")[0]
+    version = said.get("vcs_info")
+    if isinstance(version, dict):
+        return f"{version.get('vcs', 'vcs')}+{address}@{version.get('commit_id', '')}"
+    if "dir_info" in said:
+        return "a folder"
+    archive = said.get("archive_info")
+    digests = archive.get("hashes") if isinstance(archive, dict) else None
+    digest = f" sha256:{digests['sha256']}" if isinstance(digests, dict) and "sha256" in digests else ""
+    return ("a file" if address.startswith("file:") else address) + digest
+
+
+def _altered(folder: str) -> list[str]:
+    """The files of a distribution that are not what it was installed with, or are gone."""
+    site, found = os.path.dirname(folder), []
+    try:
+        with open(os.path.join(folder, "RECORD"), encoding="utf-8", errors="replace", newline="") as file:
+            rows = list(csv.reader(file))
+    except OSError:
+        return []
+    for row in rows:
+        if len(row) == 3 and row[1].startswith("sha256=") and not _written_anew(",".join(row).encode()) and not _as_recorded(os.path.join(site, row[0]), row[1][7:], row[2]):
+            found.append(row[0])
+    return sorted(found)
+
+
+def _as_recorded(path: str, digest: str, size: str) -> bool:
+    try:
+        if size and os.path.getsize(path) != int(size):
+            return False
+        state = hashlib.sha256()
+        with open(path, "rb") as file:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                state.update(block)
+    except (OSError, ValueError):
+        return False
+    return base64.urlsafe_b64encode(state.digest()).rstrip(b"=").decode() == digest
