@@ -13,18 +13,28 @@ from typing import TYPE_CHECKING, Any
 from ._version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from polars import DataFrame as Table
+
     from .core import Cell, Finding, Report, Verdict
     from .errors import AssaylineError, LotHeld
     from .line.api import gate
+    from .line.definition import Line
     from .scanning import scan
 
-__all__ = ["AssaylineError", "Cell", "Finding", "LotHeld", "Report", "Verdict", "__version__", "gate", "scan"]
+__all__ = ["AssaylineError", "Cell", "Finding", "Line", "LotHeld", "Report", "Table", "Verdict", "__version__", "gate", "scan"]
 
-_HOMES = {"Cell": "core", "Finding": "core", "Report": "core", "Verdict": "core", "AssaylineError": "errors", "LotHeld": "errors", "gate": "line.api", "scan": "scanning"}
+_HOMES = {
+    "Cell": "core", "Finding": "core", "Report": "core", "Verdict": "core", "AssaylineError": "errors", "LotHeld": "errors", "Line": "line.definition",
+    "gate": "line.api", "scan": "scanning",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     # Loaded on first use, so that `assay --help` and `import assayline` cost nothing.
+    if name == "Table":
+        from polars import DataFrame
+
+        return DataFrame
     if name in _HOMES:
         from importlib import import_module
 

@@ -42,8 +42,35 @@ class _Task:
     measured: dict[str, Any] = field(default_factory=dict)
 
 
+class Judges:
+    """Child processes that judge, each with a folder of its own to write to; made when they are asked for, and kept for the next gate run. Use it in a `with`.
+
+    Args:
+        store: where they get their folders.
+        network: whether they may open connections.
+    """
+
+    def __init__(self, store: Store, *, network: bool = False) -> None:
+        self.store, self.network = store, network
+        self.seats: list[tuple[str, Session]] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Judges:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def take(self, processes: int) -> list[tuple[str, Session]]:
+        """So many seats: folder and process."""
+        while len(self.seats) < processes:
+            folder = self._stack.enter_context(self.store.staging())
+            self.seats.append((folder, self._stack.enter_context(Session(TARGET, folder=folder, network=self.network))))
+        return self.seats[:processes]
+
+
 class Judging:
-    """The child processes of one gate run; use it in a `with`.
+    """One gate run over some inputs; use it in a `with`.
 
     Args:
         store: where they get folders to write to.
@@ -52,11 +79,12 @@ class Judging:
         network: whether they may open connections.
         on_progress: receives the progress of the lot whose turn it is.
         fresh: says of a path whether it would be taken at all; asked before it is judged ahead.
+        judges: processes that are there already; own ones when None.
     """
 
     def __init__(
         self, store: Store, paths: Sequence[str], limits: Limits, *, network: bool = False, on_progress: Progress | None = None,
-        fresh: Callable[[str], bool] = lambda path: True,
+        fresh: Callable[[str], bool] = lambda path: True, judges: Judges | None = None,
     ) -> None:  # fmt: skip
         self.paths, self.limits, self.on_progress, self.fresh = paths, limits, on_progress, fresh
         self.processes = max(1, min(_cores(), MOST_AHEAD, len(paths)))
@@ -66,8 +94,10 @@ class Judging:
         self._news = threading.Condition()
         self._stack = ExitStack()
         try:
-            self._folders = [self._stack.enter_context(store.staging()) for _ in range(self.processes)]
-            self._sessions = [self._stack.enter_context(Session(TARGET, folder=folder, network=network)) for folder in self._folders]
+            if judges is None or judges.network != network:
+                judges = self._stack.enter_context(Judges(store, network=network))
+            seats = judges.take(self.processes)
+            self._folders, self._sessions = [folder for folder, _ in seats], [session for _, session in seats]
             self._pool = self._stack.enter_context(ThreadPoolExecutor(self.processes, thread_name_prefix="assay-lot"))
         except BaseException:
             self._stack.close()

@@ -13,8 +13,9 @@ from assayline.ledger import held, intact
 from assayline.tables import open_frame
 from assayline.tables.selecting import rows_of, take_rows
 
-from .gating import Outcome, again, check_name, gate_paths, publish, request_for, seen_before, worked_from
+from .gating import Outcome, again, gate_paths, publish, request_for, seen_before, worked_from
 from .lot_work import gate_table
+from .names import check_name
 from .project import Project, open_project
 
 Progress = Callable[[int, int, str], None]

@@ -27,7 +27,7 @@ from assayline import core
 from assayline.core import Source
 from assayline.errors import MissingExtra, MisuseError
 
-from .gating import check_name
+from .names import check_name
 
 FILE = "line.py"
 TAKES = ("each", "latest", "all")

@@ -8,14 +8,13 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from assayline.core import Verdict
-from assayline.errors import Damaged, InputError, LedgerError, LimitExceeded, MisuseError, NotFound, Refused
+from assayline.errors import Damaged, InputError, LedgerError, LimitExceeded, NotFound, Refused
 from assayline.judgement import Policy
 from assayline.ledger import Lease, Staged, Writing, held, records
 from assayline.ledger.records import FlowRecord, LotRecord
@@ -23,8 +22,9 @@ from assayline.scanning.apart import ADDRESS, LOCAL_ADDRESSES, natural_order
 from assayline.tables import Limits
 from assayline.tables.source import open_file, without_password
 
-from .ahead import RECENT_LOTS, Judging
+from .ahead import RECENT_LOTS, Judges, Judging
 from .incidents import followed, teaching
+from .names import check_name
 from .project import Project
 from .references import in_force, references_of
 from .tempering import temper_of
@@ -33,7 +33,6 @@ from .thinning import thin_if_due
 Progress = Callable[[int, int, str], None]
 
 HASHED_FIRST_BYTES = 256 << 20  # a file this small is hashed before it is opened: a copy then costs nothing more
-FLOW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 SUFFIXES = {"released": ".parquet", "quarantined": ".parquet", "held": ".parquet", "profile": "", "report": ".json", "original": ""}
 
 
@@ -112,6 +111,7 @@ def gate_paths(
     policy: Policy | None = None,
     on_progress: Progress | None = None,
     arrivals: Mapping[str, Arrival] | None = None,
+    judges: Judges | None = None,
 ) -> Iterator[Outcome]:
     """Take lots in the order given; an outcome for each, as soon as it is published.
 
@@ -123,6 +123,7 @@ def gate_paths(
         policy: the limits between the verdicts; the flow's own when None.
         on_progress: receives (rows done, rows expected or 0, phase).
         arrivals: what is known of an input besides its bytes, by path.
+        judges: processes that stay for the next call; some of its own when None.
 
     Raises:
         LedgerError: ledger or store cannot be written; what was published before stays, and the same command finishes the work.
@@ -139,7 +140,7 @@ def gate_paths(
         def fresh(path: str) -> bool:
             return _is_fresh(project, flow, path, limits, arrivals.get(path, DELIVERED))
 
-        judging = stack.enter_context(Judging(project.store, paths, limits, network=remote, on_progress=on_progress, fresh=fresh))
+        judging = stack.enter_context(Judging(project.store, paths, limits, network=remote, on_progress=on_progress, fresh=fresh, judges=judges))
         for place, path in enumerate(paths):
             outcome = _gate_path(project, flow, path, place, lease, judging, limits, policy, arrivals.get(path, DELIVERED))
             if outcome.lot is not None:
@@ -402,16 +403,6 @@ def expanded(inputs: Iterable[str]) -> Iterator[str]:
         if not found:
             raise NotFound(one, "no file matches this pattern", next_step="check the pattern")
         yield from found
-
-
-def check_name(flow: str) -> None:
-    """Refuses names of flows that would not survive a file name, an address or a sentence.
-
-    Raises:
-        MisuseError: with what is allowed.
-    """
-    if not FLOW_NAME.fullmatch(flow):
-        raise MisuseError(f"{flow!r} cannot be the name of a flow; use up to 100 letters, digits, dots, dashes and underscores, a letter or digit first")
 
 
 __all__ = ["Arrival", "Outcome", "Worked", "again", "check_name", "expanded", "gate_paths", "publish", "request_for", "worked_from"]

@@ -83,7 +83,7 @@ def _called(step: StepDefinition, tables: Mapping[str, pl.LazyFrame], parameters
         for name, frame in frames.items():
             connection.register(name, frame)
         try:
-            return pl.from_arrow(connection.execute(step.sql).to_arrow_table())
+            return connection.sql(step.sql).pl()
         except duckdb.Error as error:
             raise MisuseError(f"step {step.name!r}: {error}") from error
 
@@ -111,7 +111,7 @@ def as_polars(step: str, made: Any) -> pl.DataFrame:
         named = any(name is not None for name in made.index.names)
         made = pl.from_pandas(made.reset_index() if named else made)  # an index with a name holds values, one without counts rows
     elif package == "pyarrow" and hasattr(made, "column_names"):
-        made = pl.from_arrow(made)
+        made = pl.DataFrame(made)
     elif package in ("duckdb", "_duckdb") and hasattr(made, "pl"):
         made = made.pl()
     if not isinstance(made, pl.DataFrame) or not made.width:
