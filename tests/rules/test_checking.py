@@ -76,11 +76,11 @@ def test_the_place_in_a_long_rule_of_several_lines_is_shown_with_its_surrounding
 def test_a_misspelt_name_among_twenty_thousand_columns_is_refused_in_a_moment() -> None:
     kinds = {f"measurement of the sensor number {number:05}": "number" for number in range(20_000)}
 
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(RuleError, match="did you mean"):
         checked('"measurement of the sensor number 0004x" > 1', kinds)
 
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5
 
 
 def test_a_compiled_rule_says_what_it_reads() -> None:

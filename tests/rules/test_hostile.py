@@ -64,12 +64,12 @@ REFUSED = {
 
 def seconds(rule: str) -> tuple[RuleError | None, float]:
     """The refusal, if it is one, and what it took."""
-    begin = time.perf_counter()
+    begin = time.process_time()
     try:
         checked(rule, COLUMNS)
     except RuleError as error:
-        return error, time.perf_counter() - begin
-    return None, time.perf_counter() - begin
+        return error, time.process_time() - begin
+    return None, time.process_time() - begin
 
 
 def hold(error: RuleError, rule: str) -> None:
@@ -118,10 +118,10 @@ def test_a_calculation_without_a_finite_answer_fails_no_row(rule: str) -> None:
 def test_a_pattern_that_explodes_elsewhere_is_answered_at_once(pattern: str) -> None:
     table = pl.DataFrame({"x": ["a" * 100_000 + "!"]})
 
-    begin = time.perf_counter()
+    begin = time.process_time()
     failing_rows(compile_rule(f"x matches '{pattern}'", COLUMNS), table)
 
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 @pytest.mark.parametrize(
