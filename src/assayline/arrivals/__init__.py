@@ -8,11 +8,12 @@ if TYPE_CHECKING:
     from .delivery import Delivery
     from .polling import poll
     from .subscription import Message, Subscription, is_stream, open_subscription
+    from .windows import Window, Windows
 
-__all__ = ["Delivery", "Message", "Subscription", "is_stream", "open_subscription", "poll"]
+__all__ = ["Delivery", "Message", "Subscription", "Window", "Windows", "is_stream", "open_subscription", "poll"]
 
 _HOMES = {
-    "Delivery": "delivery", "Message": "subscription", "Subscription": "subscription", "is_stream": "subscription",
+    "Delivery": "delivery", "Message": "subscription", "Subscription": "subscription", "Window": "windows", "Windows": "windows", "is_stream": "subscription",
     "open_subscription": "subscription", "poll": "polling",
 }  # fmt: skip
 

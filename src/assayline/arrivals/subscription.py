@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, cast
 from urllib.parse import unquote
 
 from ..core import Source
-from ..errors import MissingExtra, MisuseError
-from .settings import address_of, password_of, shown
+from ..errors import MissingExtra, MisuseError, Unreadable
+from .settings import address_of, password_of, shown, text
 
 BROKERS = {"mqtt": "mqtt", "mqtts": "mqtt", "nats": "jetstream", "natss": "jetstream", "amqp": "amqp", "amqps": "amqp", "redis": "redis_streams", "rediss": "redis_streams", "kafka": "kafka"}
 
@@ -44,6 +47,7 @@ class Message:
         sent_at: when the broker got it, or None.
         headers: as text.
         redelivered: the broker says it may have given this message before.
+        attempt: how often it was given, as far as the broker knows.
         mark: what tells redeliveries of one message from other messages, where there is no id: an MQTT packet identifier.
         place: in a log that counts, or None.
         token: what the subscription needs to acknowledge it.
@@ -55,12 +59,19 @@ class Message:
     sent_at: datetime | None = None
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     redelivered: bool = False
+    attempt: int = 1
     mark: str = ""
     place: Place | None = None
     token: Any = field(default=None, repr=False, compare=False)
 
     def __hash__(self) -> int:
         return hash((self.topic, self.id, self.body))
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """What a redelivery of this message has in common with it. Eight bytes: among 65,535 messages two differ in them but for one case in ten billion."""
+        known = [b"id", self.id.encode()] if self.id else [self.mark.encode(), self.topic.encode(), self.body]
+        return hashlib.sha256(b"".join(len(one).to_bytes(8, "big") + one for one in known)).digest()[:8]
 
 
 class Subscription(Protocol):
@@ -150,6 +161,26 @@ def open_subscription(source: Source, *, folder: str) -> Subscription:
         raise MisuseError(f"{source.name} does not stream; its address begins with none of {', '.join(BROKERS)}")
     opener = cast("Callable[[Source, str], Subscription]", import_module(f".{module}", __package__).subscribe)
     return opener(source, folder)
+
+
+def client_of(source: Source) -> str:
+    """What we call ourselves at the broker, for ever: under this name it keeps what we have not taken yet.
+
+    >>> client_of(Source("my rides", "mqtt://localhost/rides"))
+    'assayline-my-rides'
+    """
+    return text(source, "client") or "assayline-" + re.sub(r"[^A-Za-z0-9_-]", "-", source.name)
+
+
+@contextmanager
+def talking(shown: str, *kinds: type[BaseException]) -> Iterator[None]:
+    """A broker's own errors, and the system's, as ours; their texts may repeat the address."""
+    expected: tuple[type[BaseException], ...] = (*kinds, OSError)
+    try:
+        yield
+    except expected as error:
+        detail = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        raise Unreadable(shown, f"the broker cannot be talked to ({detail})", next_step="check that it runs, the address, the user and the password; it will be tried again") from None
 
 
 def package(name: str, extra: str, distribution: str) -> Any:
