@@ -17,7 +17,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "assayline"
 # From the top of the tower downwards: what stands below or beside a part may not need it.
-LAYERS = (("cli", "report"), ("line",), ("certificate",), ("scanning", "ledger", "notices", "environments"), ("judgement", "rules"), ("detectors", "tables"), ("measures",), ("core",))
+LAYERS = (
+    ("cli", "report"), ("line",), ("certificate",), ("scanning", "ledger", "notices", "arrivals", "environments"), ("judgement", "rules", "lineage"), ("detectors", "tables"),
+    ("measures",), ("core",),
+)  # fmt: skip
 PARTS = [(part, layer, height) for height, layer in enumerate(LAYERS[:-1]) for part in layer]
 # A detector is a file with a class that has `codes`; the other files of the folder are what detectors are made of.
 DETECTORS = sorted(path.name for path in (PACKAGE / "detectors").glob("*.py") if "\n    codes = " in path.read_text(encoding="utf-8"))

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
 from ..errors import MisuseError
-from .references import PLACE, REFERENCE
+from ..tables.secret_references import PLACE, REFERENCE
 
+ALLOW = "write allow_private = true under [notices] in assay.toml"
+CA_FILE = "ca_file under [notices] in assay.toml"
 KINDS = ("slack", "teams", "json")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = rf"{_LABEL}(?:\.{_LABEL})*\.?"

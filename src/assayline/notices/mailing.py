@@ -7,10 +7,10 @@ import socket
 import ssl
 
 from ..errors import DeliveryError
-from .channels import Channel, MailServer, Settings, mail_server_of
-from .dialling import Deadline, dial, reason, trusting
+from ..tables.dialling import Deadline, dial, reason, trusting
+from ..tables.secret_references import resolved
+from .channels import CA_FILE, Channel, MailServer, Settings, mail_server_of
 from .message import Notice
-from .references import resolved
 from .rendering import mail
 
 _CHECK = "check [mail] server in assay.toml"
@@ -39,7 +39,7 @@ def post(channel: Channel, notice: Notice, settings: Settings, timeout_seconds: 
         )
     server = mail_server_of(settings.mail_server)
     password = resolved(server.password, channel.name) if server.password else ""
-    context = trusting(channel.name, settings.ca_file) if server.tls != "off" else None
+    context = trusting(channel.name, settings.ca_file, where=CA_FILE) if server.tls != "off" else None
     letter = mail(notice, sender=server.sender, recipient=channel.target).as_bytes()
     with Deadline(timeout_seconds) as deadline:
         try:

@@ -8,10 +8,10 @@ import threading
 from typing import TYPE_CHECKING
 
 from ..errors import DeliveryError, MissingExtra
+from ..tables.dialling import is_public
+from ..tables.secret_references import filled
 from .channels import Channel, Settings
-from .dialling import is_public
 from .message import Notice
-from .references import filled
 from .rendering import service_text, short
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from ..errors import DeliveryError
-from .channels import Channel, Settings
-from .dialling import Deadline, dial, reason, trusting
+from ..tables.dialling import Deadline, dial, reason, trusting
+from ..tables.secret_references import filled
+from .channels import ALLOW, CA_FILE, Channel, Settings
 from .message import Notice
-from .references import filled
 from .rendering import json_body, slack_body, teams_body
 
 BODIES = {"json": json_body, "slack": slack_body, "teams": teams_body}
@@ -41,10 +41,10 @@ def post(channel: Channel, notice: Notice, settings: Settings, timeout_seconds: 
         "Accept": "*/*",
         "Connection": "close",
     }
-    context = trusting(channel.name, settings.ca_file) if channel.tls else None
+    context = trusting(channel.name, settings.ca_file, where=CA_FILE) if channel.tls else None
     with Deadline(timeout_seconds) as deadline:
         try:
-            line = dial(channel.name, channel.host, channel.port, deadline, private=settings.allow_private, public=channel.tls)
+            line = dial(channel.name, channel.host, channel.port, deadline, private=settings.allow_private, public=channel.tls, if_meant=ALLOW)
             try:
                 if context is not None:
                     line = context.wrap_socket(line, server_hostname=channel.host)

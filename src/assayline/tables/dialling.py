@@ -63,13 +63,14 @@ class Deadline:
                 return  # the other side was faster
 
 
-def dial(channel: str, host: str, port: int, deadline: Deadline, *, private: bool = False, public: bool = True) -> socket.socket:
+def dial(channel: str, host: str, port: int, deadline: Deadline, *, private: bool = False, public: bool = True, if_meant: str = "") -> socket.socket:
     """A connection to the host, watched by the deadline.
 
     Args:
         channel: who wants it, for errors.
         private: whether addresses that are not public may be connected to.
         public: whether public ones may.
+        if_meant: what somebody does who wants private addresses to be connected to.
 
     Raises:
         DeliveryError: the name does not resolve, policy forbids one of its addresses, or nobody answers in time.
@@ -80,7 +81,7 @@ def dial(channel: str, host: str, port: int, deadline: Deadline, *, private: boo
         if not known and not private:
             raise DeliveryError(
                 channel, f"{host} is at {address[0]}, which is no public address", permanent=True,
-                next_step="if that is meant, write allow_private = true under [notices] in assay.toml",
+                next_step=f"if that is meant, {if_meant}" if if_meant else "",
             )  # fmt: skip
         if known and not public:
             raise DeliveryError(channel, f"{host} is public, and http is readable on the way", permanent=True, next_step="write https://")
@@ -127,8 +128,13 @@ def reason(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def trusting(channel: str, ca_file: str) -> ssl.SSLContext:
+def trusting(channel: str, ca_file: str, *, where: str = "ca_file") -> ssl.SSLContext:
     """TLS that verifies name and certificate, by the system's authorities and those of the file.
+
+    Args:
+        channel: who wants it, for errors.
+        ca_file: a PEM file, or "".
+        where: what the setting is called that names the file, for errors.
 
     Raises:
         DeliveryError: the file cannot be read or holds no certificate.
@@ -139,7 +145,7 @@ def trusting(channel: str, ca_file: str) -> ssl.SSLContext:
             context.load_verify_locations(cafile=ca_file)
         except OSError as error:
             raise DeliveryError(
-                channel, f"the authorities in {ca_file!r} cannot be used ({reason(error)})", unreachable=True, next_step="give a PEM file as ca_file under [notices] in assay.toml"
+                channel, f"the authorities in {ca_file!r} cannot be used ({reason(error)})", unreachable=True, next_step=f"give a PEM file as {where}"
             ) from None
     return context
 
