@@ -45,13 +45,16 @@ class Looked:
     mismatches: list[Finding] = field(default_factory=list)
 
 
-def first_look(table: Table, on_progress: Progress = silent, measures: Sequence[Measure] | None = None) -> Looked:
+def first_look(
+    table: Table, on_progress: Progress = silent, measures: Sequence[Measure] | None = None, *, on_piece: Callable[[], None] | None = None
+) -> Looked:
     """Measure a table in one pass.
 
     Args:
         table: what to read.
         on_progress: called with rows done.
         measures: every installed one when None.
+        on_piece: called for each piece of the table once it is measured, in their order.
     """
     chosen = tuple(measures) if measures is not None else installed()
     pieces = table.pieces()
@@ -78,6 +81,8 @@ def first_look(table: Table, on_progress: Progress = silent, measures: Sequence[
         if height != piece.rows:
             looked.mismatches.append(_mismatch(piece, height))
         looked.profile = looked.profile.merge(profile)
+        if on_piece is not None:
+            on_piece()
         on_progress(done, table.rows_hint, "measuring")
     if not looked.profile.states and table.columns:
         empty = pl.DataFrame(schema=dict.fromkeys(table.columns, pl.String))
@@ -167,6 +172,7 @@ class _Suspect:
     finding: Finding
     locate: Locator
     memoryless: bool
+    told: bool
     rows: int = 0
     examples: list[Cell] = field(default_factory=list)
     done: bool = False
@@ -180,6 +186,7 @@ def second_look(
     *,
     every_cell: Callable[[list[tuple[str, Cell]]], None] | None = None,
     every_block: BlockSink | None = None,
+    silently: Iterable[Finding] = (),
     on_progress: Progress = silent,
 ) -> list[Finding]:
     """Count the rows of each finding that can name them, and fetch examples; findings that name none are dropped.
@@ -190,25 +197,23 @@ def second_look(
         findings: what was suspected.
         every_cell: called for each block with (code, cell), one per accused cell, in order of rows; reads the whole table.
         every_block: called for each block, in order, with the block and what each finding accuses in it, not spelled out; reads the whole table.
+        silently: further suspicions, of which `every_cell` and `every_block` are told nothing; they come last in what is returned.
         on_progress: called with rows done.
     """
-    everything = list(findings)
-    whole = every_cell is not None or every_block is not None
+    everything = [*((finding, every_cell is not None or every_block is not None) for finding in findings), *((finding, False) for finding in silently)]
     suspects = [
-        _Suspect(finding, locate, memoryless=locate is finding.locate)
-        for finding in everything
-        if finding.locate is not None and (locate := finding.locate.fresh()) is not None and (whole or not finding.examples)
+        _Suspect(finding, locate, locate is finding.locate, told)
+        for finding, told in everything
+        if finding.locate is not None and (locate := finding.locate.fresh()) is not None and (told or not finding.examples)
     ]
-    if whole:
-        passes = [suspects]
-    else:  # those whose count is known need a few examples from the beginning; only the others need the whole table, and fewer columns of it
-        passes = [[one for one in suspects if one.finding.exact_rows], [one for one in suspects if not one.finding.exact_rows]]
-    for together in passes:
+    # Those whose count is known need a few examples from the beginning; only the others need the whole table, and fewer columns of it.
+    few = [one for one in suspects if one.finding.exact_rows and not one.told]
+    for together in (few, [one for one in suspects if not one.finding.exact_rows or one.told]):
         if together:
             _locate(table, plan, together, every_cell, every_block, on_progress)
     located = {id(suspect.finding): suspect for suspect in suspects}
     result = []
-    for finding in everything:
+    for finding, _ in everything:
         suspect = located.get(id(finding))
         if suspect is None or finding.examples:
             result.append(finding)
@@ -249,16 +254,16 @@ def _locate(
                 continue
             suspect.rows += _rows_of(cells)
             suspect.examples.extend(cells[: max(0, EXAMPLES - len(suspect.examples))])
-            if every_cell is not None:
+            if suspect.told and every_cell is not None:
                 for cell in cells:
                     accusations.setdefault((cell.row, cell.column), (suspect.finding.code, cell))
-            elif every_block is not None:
+            elif suspect.told:
                 accused.append((suspect.finding, cells))
             elif suspect.finding.exact_rows and len(suspect.examples) >= EXAMPLES:
                 suspect.done = True
         if every_cell is not None and accusations:
             every_cell([accusations[key] for key in sorted(accusations)])
-        if every_block is not None:
+        if every_block is not None and accused:
             every_block(block, accused)
         done += block.rows
         on_progress(done, table.rows_hint, "locating")
