@@ -251,8 +251,9 @@ class Written:
             seen_as: the table that is measured, made of the rows as they are written; these themselves when None.
         """
         rest = _Rest(self)
+        threads = max(1, workers() // 2)  # a piece in flight is held three times here: as it came, without the rows put aside, and as it is written
         with self._all_rows():
-            return first_look(seen_as(rest) if seen_as else rest, on_piece=lambda: self._take(rest.next_ready(), on_progress)).profile
+            return first_look(seen_as(rest) if seen_as else rest, on_piece=lambda: self._take(rest.next_ready(), on_progress), threads=threads).profile
 
     @contextlib.contextmanager
     def _all_rows(self) -> Iterator[None]:

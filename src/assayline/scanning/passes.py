@@ -46,7 +46,7 @@ class Looked:
 
 
 def first_look(
-    table: Table, on_progress: Progress = silent, measures: Sequence[Measure] | None = None, *, on_piece: Callable[[], None] | None = None
+    table: Table, on_progress: Progress = silent, measures: Sequence[Measure] | None = None, *, on_piece: Callable[[], None] | None = None, threads: int = 0
 ) -> Looked:
     """Measure a table in one pass.
 
@@ -55,25 +55,27 @@ def first_look(
         on_progress: called with rows done.
         measures: every installed one when None.
         on_piece: called for each piece of the table once it is measured, in their order.
+        threads: how many read and measure; `workers()` when 0.
     """
     chosen = tuple(measures) if measures is not None else installed()
     pieces = table.pieces()
     head, loaded = _head(pieces)
     plan = Plan.of(head.head(HEAD_ROWS), table.text, table.rows_hint)
+    del head
     ceiling = _ceiling(plan, table)
     looked = Looked(Profile(columns=tuple(table.columns)), plan)
     spent = 0.0
 
-    def measured(job: tuple[Piece, pl.DataFrame | None]) -> tuple[Piece, int, float, Profile]:
-        piece, frame = job
+    def measured(job: tuple[Piece, list[pl.DataFrame]]) -> tuple[Piece, int, float, Profile]:
+        piece, given = job
         begun = time.perf_counter()
-        rows = frame if frame is not None else piece.load()
+        rows = given.pop() if given else piece.load()  # taken out, so that nothing holds the first piece while the last is measured
         read = time.perf_counter() - begun
         # Counting values is given up for good once there are too many, so what earlier pieces know saves this one the attempt.
         plentiful = frozenset(name for name, values in looked.profile.all_of(Values).items() if not values.complete)
         return piece, rows.height, read, profile_block(Block(rows, plan, piece.start, ceiling, plentiful), chosen)
 
-    threads = workers()
+    threads = threads or workers()
     done = 0
     for piece, height, read, profile in in_order(measured, _chain(loaded, pieces), threads):
         spent += read
@@ -92,23 +94,23 @@ def first_look(
     return looked
 
 
-def _chain(first: Iterable[tuple[Piece, pl.DataFrame | None]], rest: Iterable[Piece]) -> Iterator[tuple[Piece, pl.DataFrame | None]]:
+def _chain(first: Iterable[tuple[Piece, list[pl.DataFrame]]], rest: Iterable[Piece]) -> Iterator[tuple[Piece, list[pl.DataFrame]]]:
     yield from first
     for piece in rest:
-        yield piece, None
+        yield piece, []
 
 
-def _head(pieces: Iterator[Piece]) -> tuple[pl.DataFrame, list[tuple[Piece, pl.DataFrame | None]]]:
-    """The first rows, whatever the size of the pieces, and the pieces loaded for them."""
-    loaded: list[tuple[Piece, pl.DataFrame | None]] = []
+def _head(pieces: Iterator[Piece]) -> tuple[pl.DataFrame, list[tuple[Piece, list[pl.DataFrame]]]]:
+    """The first rows, whatever the size of the pieces, and the pieces loaded for them, each with its frame."""
+    loaded: list[tuple[Piece, list[pl.DataFrame]]] = []
     rows = 0
     for piece in pieces:
         frame = piece.load()
-        loaded.append((piece, frame))
+        loaded.append((piece, [frame]))
         rows += frame.height
         if rows >= HEAD_ROWS:
             break
-    frames = tuple(frame for _, frame in loaded if frame is not None)
+    frames = tuple(frame for _, given in loaded for frame in given)
     if not frames:
         return pl.DataFrame(), []
     return (frames[0] if len(frames) == 1 else stacked(frames)), loaded
