@@ -162,6 +162,20 @@ finally: print([name for name in {heavy!r} if name in sys.modules], file=sys.std
     assert done.stderr.decode().strip() == "[]"
 
 
+def test_the_gate_loads_no_engine_where_it_only_starts_the_child_and_publishes(folder: Path) -> None:
+    assay("init", "shop", cwd=folder)
+    assay("rules", "add", "orders", "amount >= 0 and city like 'L%'", "--project", "shop", cwd=folder)
+    (folder / "lot.csv").write_text("amount,city\n" + "".join(f"{number},Lyon\n" for number in range(50)))
+    code = """import sys; from assayline.cli import main
+try: main(["gate", "orders", "lot.csv", "--json", "--project", "shop"])
+finally: print([name for name in ("polars", "numpy", "pyarrow", "duckdb", "pandas") if name in sys.modules], file=sys.stderr)"""
+
+    done = assay(cwd=folder, program=[sys.executable, "-P", "-c", code])
+
+    assert json.loads(done.stdout)["rows"]["taken"] == 50
+    assert done.stderr.decode().strip() == "[]"
+
+
 # -- where it writes ---------------------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from assayline.errors import InputError, MisuseError, NotFound
 from assayline.measures import Block
 from assayline.scanning import scan
 from assayline.scanning.apart import scan_apart
-from assayline.scanning.table_scan import scan_table
+from assayline.scanning.table_scan import judge_table, scan_table
 from assayline.tables import Limits, Piece, open_frame
 
 
@@ -277,3 +277,32 @@ def test_no_password_of_an_address_is_shown_by_what_a_scan_says() -> None:
         with pytest.raises(InputError, match=r"longer than") as late:
             scan_apart(address, limits=Limits(seconds=0.01))
         assert "secret" not in f"{caught.value} {late.value}"
+
+
+class Counted(Cut):
+    """The same, counting how often it was read to its end."""
+
+    passes = 0
+
+    def pieces(self, columns: Sequence[str] | None = None) -> Iterator[Piece]:
+        yield from super().pieces(columns)
+        self.passes += 1
+
+
+def test_naming_the_rows_to_put_aside_costs_no_further_pass_and_changes_no_finding() -> None:
+    frame = orders(2_000).with_columns(
+        town=pl.Series(["KÃ¶ln", "MalmÃ¶", *["Lyon", "Bonn"] * 999]), code=pl.Series([f"AB-{number * 7_919 % 1_000:03d}" for number in range(2_000)])
+    )
+    alone, both = Counted(frame, 20), Counted(frame, 20)
+    accused: dict[str, set[int]] = {}
+
+    def on_rows(block: Block, found: list[tuple[Finding, Sequence[Cell]]]) -> None:
+        for finding, cells in found:
+            accused.setdefault(finding.code, set()).update(cell.row for cell in cells)
+
+    plain, judged = judge_table(alone).report, judge_table(both, on_rows=on_rows).report
+
+    assert [(one.code, one.rows, one.examples) for one in judged.findings] == [(one.code, one.rows, one.examples) for one in plain.findings]
+    assert {"mojibake", "dependency_violation", "whitespace_case"} <= {one.code for one in plain.findings}
+    assert accused == {"mojibake": {0, 1}}
+    assert alone.passes == both.passes == 2

@@ -72,10 +72,23 @@ def run(options: argparse.Namespace) -> int:
 
 def _push(project: Project, flow: str) -> None:
     """Targets get what was released; one that is down gets it with the next push, and the gate has done its work all the same."""
+    if not _has_targets(project, flow):
+        return  # what writes to targets loads the engine, and most flows have none
     from assayline.line.targets import push_all
 
     for problem in push_all(project, flow):
         sys.stderr.write("assay: " + ascii(problem)[1:-1] + "\n")
+
+
+def _has_targets(project: Project, flow: str) -> bool:
+    from assayline.errors import AssaylineError
+    from assayline.ledger import records
+
+    try:
+        with project.ledger.read() as connection:
+            return bool(records.targets(connection, flow))
+    except AssaylineError:
+        return True  # the push says what is the matter
 
 
 def _tell(project: Project) -> None:

@@ -9,9 +9,10 @@ import contextlib
 import hashlib
 import json
 import os
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,11 @@ from assayline.judgement.temper import Temper
 from assayline.measures import HEAD_ROWS, Sample
 from assayline.measures.figures import figures
 from assayline.measures.packing import packed, unpacked
-from assayline.scanning.passes import in_order, workers
-from assayline.scanning.table_scan import judge_table, profile_of
+from assayline.scanning.passes import first_look, in_order, workers
+from assayline.scanning.table_scan import judge_table
 from assayline.tables import Limits, Piece, Table, open_table
 from assayline.tables.reshaped import Renamed, Without, kept
-from assayline.tables.retyped import retyped
+from assayline.tables.retyped import Retyped, retyped
 
 from .accusing import Accusations, Case
 from .added import ADDED, added_names
@@ -102,11 +103,11 @@ def gate_table(table: Table, request: Mapping[str, Any], on_progress: Progress, 
     rows = aside["assay_row"].to_numpy() if aside is not None else np.zeros(0, dtype=np.int64)
     found = _renames(report.findings, report.verdict)
     written = Written(folder, table, report.verdict, rows, aside)
-    written.write(on_progress)
     profile = judged.profile
     if len(rows):
-        on_progress(0, 0, "measuring what is released")
-        profile = profile_of(Without(read, rows))
+        profile = written.write_and_measure(on_progress, (lambda released: Retyped(released, read.dtypes)) if isinstance(read, Retyped) else None)
+    else:
+        written.write(on_progress)
     if found:
         profile = _with_names(profile, found)
     data = packed(profile)
@@ -238,25 +239,43 @@ class Written:
             ready_of: makes a piece ready; by the rows put aside when None.
             threads: how many; as many as there are cores when 0.
         """
-        counts = {"released": 0, "quarantined": 0, "held": 0}
-        try:
+        with self._all_rows():
             for ready in in_order(ready_of or self._prepared, self.table.pieces(), threads or workers()):
-                self.taken += ready.rows
-                self._order.update(ready.hashes)
-                self._add_up("taken", ready.sums)
-                for name, part in ready.parts.items():
-                    counts[name] += part.content.num_rows
-                    self._put(name, part)
-                on_progress(self.taken, self.table.rows_hint, "writing")
+                self._take(ready, on_progress)
+
+    def write_and_measure(self, on_progress: Progress, seen_as: Callable[[Table], Table] | None = None) -> Profile:
+        """The same in the one pass that measures what goes to the main place; gives the profile of that.
+
+        Args:
+            on_progress: receives (rows done, rows expected or 0, phase).
+            seen_as: the table that is measured, made of the rows as they are written; these themselves when None.
+        """
+        rest = _Rest(self)
+        threads = max(1, workers() // 2)  # a piece in flight is held three times here: as it came, without the rows put aside, and as it is written
+        with self._all_rows():
+            return first_look(seen_as(rest) if seen_as else rest, on_piece=lambda: self._take(rest.next_ready(), on_progress), threads=threads).profile
+
+    @contextlib.contextmanager
+    def _all_rows(self) -> Iterator[None]:
+        try:
+            yield
             if not self._writers:
                 self._put(self.main, part_of(pl.DataFrame(schema=dict.fromkeys(self.table.columns, pl.String))))
         finally:
             with _writing(self.folder):
                 for writer in self._writers.values():
                     writer.close()
-        self.released, self.quarantined, self.held = counts["released"], counts["quarantined"], counts["held"]
         self.multiset = {name: f"{sums[0] & _ALL:016x}{sums[1] & _ALL:016x}" for name, sums in self._sums.items()}
         self.digest = "rows:" + self._order.hexdigest()
+
+    def _take(self, ready: Ready, on_progress: Progress) -> None:
+        self.taken += ready.rows
+        self._order.update(ready.hashes)
+        self._add_up("taken", ready.sums)
+        for name, part in ready.parts.items():
+            setattr(self, name, getattr(self, name) + part.content.num_rows)
+            self._put(name, part)
+        on_progress(self.taken, self.table.rows_hint, "writing")
 
     def describe(self, name: str, document: Mapping[str, Any]) -> None:
         """Writes a JSON document beside the rows."""
@@ -264,15 +283,20 @@ class Written:
             json.dump(dict(document), out, ensure_ascii=True)
 
     def _prepared(self, piece: Piece) -> Ready:
+        return self.cut(piece)[0]
+
+    def cut(self, piece: Piece) -> tuple[Ready, pl.DataFrame]:
+        """One piece, ready to be written, and those of its rows that go to the main place."""
         frame = piece.load()
         hashes, sums = hashed(frame)
         low, high = np.searchsorted(self.rows, [piece.start, piece.start + piece.rows])
         if low == high:  # the very same frame goes on: it is hashed once
-            return Ready(frame.height, hashes, sums, {self.main: Part(frame.to_arrow(), sums)})
+            return Ready(frame.height, hashes, sums, {self.main: Part(frame.to_arrow(), sums)}), frame
         mask = kept(self.rows[low:high] - piece.start, frame.height)
         assert self.aside is not None
         bad = part_of(frame.filter(~mask), self.aside.slice(int(low), int(high - low)))
-        return Ready(frame.height, hashes, sums, {self.main: part_of(frame.filter(mask)), "quarantined": bad})
+        good = frame.filter(mask)
+        return Ready(frame.height, hashes, sums, {self.main: part_of(good), "quarantined": bad}), good
 
     def _put(self, name: str, part: Part) -> None:
         self._add_up(name, part.sums)
@@ -301,6 +325,36 @@ def _repeating(content: pa.Table) -> list[str]:
     head = pl.from_arrow(content.slice(0, HEAD_ROWS))
     assert isinstance(head, pl.DataFrame)
     return [name for name in head.columns if not head.schema[name].is_nested() and 2 * head.get_column(name).n_unique() <= head.height]
+
+
+class _Rest(Without):
+    """The rows that are not put aside; each piece that is loaded is made ready to be written with the rows that are."""
+
+    def __init__(self, written: Written) -> None:
+        super().__init__(written.table, written.rows)
+        self._written = written
+        self._ready: deque[list[Ready]] = deque()
+
+    def pieces(self, columns: Sequence[str] | None = None) -> Iterator[Piece]:
+        """All columns, once: what is not loaded is not written."""
+        assert columns is None
+        start = 0
+        for piece in self.inner.pieces():
+            low, high = np.searchsorted(self.left_out, [piece.start, piece.start + piece.rows])
+            rows = piece.rows - int(high - low)
+            place: list[Ready] = []
+            self._ready.append(place)
+            yield Piece(start, rows, partial(self._cut, piece, place))
+            start += rows
+
+    def _cut(self, piece: Piece, place: list[Ready]) -> pl.DataFrame:
+        ready, rest = self._written.cut(piece)
+        place.append(ready)
+        return rest
+
+    def next_ready(self) -> Ready:
+        """The pieces in their order; each of them was loaded before it is asked for."""
+        return self._ready.popleft().pop()
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,6 @@ from assayline.core import Profile
 from assayline.errors import MisuseError, Unreadable
 from assayline.ledger import Lease, Staged, held, records
 from assayline.ledger.verifying import named_objects
-from assayline.measures import Rows
-from assayline.measures.packing import packed, unpacked
-from assayline.measures.thinning import moved, thinned
 
 from .ahead import RECENT_LOTS
 from .project import Project
@@ -132,11 +129,15 @@ def planned(parts: Iterable[Part], *, by_month_before: str) -> list[Merge]:
 
 
 def _joined(whole: Profile, profile: Profile) -> Profile:
+    from assayline.measures.thinning import moved, thinned
+
     # Each lot numbers its rows from 0: behind those before it, so that the sample is not made of the same few places of every lot.
     return thinned(whole.merge(thinned(moved(profile, _rows(whole)))))
 
 
 def _rows(profile: Profile) -> int:
+    from assayline.measures import Rows
+
     rows = profile.of(None, Rows)
     return rows.n if rows is not None else 0
 
@@ -174,6 +175,9 @@ def _thin(project: Project, flow: str, policy: Thinning, now: datetime, lease: L
 
 def _merged(project: Project, merge: Merge) -> tuple[str, int, int]:
     """Merges one by one, so that no more than two profiles are in memory; gives the digest of the new one, and the bytes before and after."""
+    # Not above: it loads the engine, and the gate asks at each lot whether thinning is due, which it hardly ever is.
+    from assayline.measures.packing import packed, unpacked
+
     whole, read = Profile(), 0
     for part in merge.parts:
         with open(project.store.path(part.profile), "rb") as file:

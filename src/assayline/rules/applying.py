@@ -14,7 +14,7 @@ from assayline.measures import Block
 from .compiled import Compiled
 from .evaluation import Evaluation
 from .polars_form import References
-from .typed import typed
+from .typed_block import typed
 
 MOST_EXAMPLES = 5  # cells a finding shows
 

@@ -45,32 +45,37 @@ class Looked:
     mismatches: list[Finding] = field(default_factory=list)
 
 
-def first_look(table: Table, on_progress: Progress = silent, measures: Sequence[Measure] | None = None) -> Looked:
+def first_look(
+    table: Table, on_progress: Progress = silent, measures: Sequence[Measure] | None = None, *, on_piece: Callable[[], None] | None = None, threads: int = 0
+) -> Looked:
     """Measure a table in one pass.
 
     Args:
         table: what to read.
         on_progress: called with rows done.
         measures: every installed one when None.
+        on_piece: called for each piece of the table once it is measured, in their order.
+        threads: how many read and measure; `workers()` when 0.
     """
     chosen = tuple(measures) if measures is not None else installed()
     pieces = table.pieces()
     head, loaded = _head(pieces)
     plan = Plan.of(head.head(HEAD_ROWS), table.text, table.rows_hint)
+    del head
     ceiling = _ceiling(plan, table)
     looked = Looked(Profile(columns=tuple(table.columns)), plan)
     spent = 0.0
 
-    def measured(job: tuple[Piece, pl.DataFrame | None]) -> tuple[Piece, int, float, Profile]:
-        piece, frame = job
+    def measured(job: tuple[Piece, list[pl.DataFrame]]) -> tuple[Piece, int, float, Profile]:
+        piece, given = job
         begun = time.perf_counter()
-        rows = frame if frame is not None else piece.load()
+        rows = given.pop() if given else piece.load()  # taken out, so that nothing holds the first piece while the last is measured
         read = time.perf_counter() - begun
         # Counting values is given up for good once there are too many, so what earlier pieces know saves this one the attempt.
         plentiful = frozenset(name for name, values in looked.profile.all_of(Values).items() if not values.complete)
         return piece, rows.height, read, profile_block(Block(rows, plan, piece.start, ceiling, plentiful), chosen)
 
-    threads = workers()
+    threads = threads or workers()
     done = 0
     for piece, height, read, profile in in_order(measured, _chain(loaded, pieces), threads):
         spent += read
@@ -78,6 +83,8 @@ def first_look(table: Table, on_progress: Progress = silent, measures: Sequence[
         if height != piece.rows:
             looked.mismatches.append(_mismatch(piece, height))
         looked.profile = looked.profile.merge(profile)
+        if on_piece is not None:
+            on_piece()
         on_progress(done, table.rows_hint, "measuring")
     if not looked.profile.states and table.columns:
         empty = pl.DataFrame(schema=dict.fromkeys(table.columns, pl.String))
@@ -87,23 +94,23 @@ def first_look(table: Table, on_progress: Progress = silent, measures: Sequence[
     return looked
 
 
-def _chain(first: Iterable[tuple[Piece, pl.DataFrame | None]], rest: Iterable[Piece]) -> Iterator[tuple[Piece, pl.DataFrame | None]]:
+def _chain(first: Iterable[tuple[Piece, list[pl.DataFrame]]], rest: Iterable[Piece]) -> Iterator[tuple[Piece, list[pl.DataFrame]]]:
     yield from first
     for piece in rest:
-        yield piece, None
+        yield piece, []
 
 
-def _head(pieces: Iterator[Piece]) -> tuple[pl.DataFrame, list[tuple[Piece, pl.DataFrame | None]]]:
-    """The first rows, whatever the size of the pieces, and the pieces loaded for them."""
-    loaded: list[tuple[Piece, pl.DataFrame | None]] = []
+def _head(pieces: Iterator[Piece]) -> tuple[pl.DataFrame, list[tuple[Piece, list[pl.DataFrame]]]]:
+    """The first rows, whatever the size of the pieces, and the pieces loaded for them, each with its frame."""
+    loaded: list[tuple[Piece, list[pl.DataFrame]]] = []
     rows = 0
     for piece in pieces:
         frame = piece.load()
-        loaded.append((piece, frame))
+        loaded.append((piece, [frame]))
         rows += frame.height
         if rows >= HEAD_ROWS:
             break
-    frames = tuple(frame for _, frame in loaded if frame is not None)
+    frames = tuple(frame for _, given in loaded for frame in given)
     if not frames:
         return pl.DataFrame(), []
     return (frames[0] if len(frames) == 1 else stacked(frames)), loaded
@@ -167,6 +174,7 @@ class _Suspect:
     finding: Finding
     locate: Locator
     memoryless: bool
+    told: bool
     rows: int = 0
     examples: list[Cell] = field(default_factory=list)
     done: bool = False
@@ -180,6 +188,7 @@ def second_look(
     *,
     every_cell: Callable[[list[tuple[str, Cell]]], None] | None = None,
     every_block: BlockSink | None = None,
+    silently: Iterable[Finding] = (),
     on_progress: Progress = silent,
 ) -> list[Finding]:
     """Count the rows of each finding that can name them, and fetch examples; findings that name none are dropped.
@@ -190,25 +199,23 @@ def second_look(
         findings: what was suspected.
         every_cell: called for each block with (code, cell), one per accused cell, in order of rows; reads the whole table.
         every_block: called for each block, in order, with the block and what each finding accuses in it, not spelled out; reads the whole table.
+        silently: further suspicions, of which `every_cell` and `every_block` are told nothing; they come last in what is returned.
         on_progress: called with rows done.
     """
-    everything = list(findings)
-    whole = every_cell is not None or every_block is not None
+    everything = [*((finding, every_cell is not None or every_block is not None) for finding in findings), *((finding, False) for finding in silently)]
     suspects = [
-        _Suspect(finding, locate, memoryless=locate is finding.locate)
-        for finding in everything
-        if finding.locate is not None and (locate := finding.locate.fresh()) is not None and (whole or not finding.examples)
+        _Suspect(finding, locate, locate is finding.locate, told)
+        for finding, told in everything
+        if finding.locate is not None and (locate := finding.locate.fresh()) is not None and (told or not finding.examples)
     ]
-    if whole:
-        passes = [suspects]
-    else:  # those whose count is known need a few examples from the beginning; only the others need the whole table, and fewer columns of it
-        passes = [[one for one in suspects if one.finding.exact_rows], [one for one in suspects if not one.finding.exact_rows]]
-    for together in passes:
+    # Those whose count is known need a few examples from the beginning; only the others need the whole table, and fewer columns of it.
+    few = [one for one in suspects if one.finding.exact_rows and not one.told]
+    for together in (few, [one for one in suspects if not one.finding.exact_rows or one.told]):
         if together:
             _locate(table, plan, together, every_cell, every_block, on_progress)
     located = {id(suspect.finding): suspect for suspect in suspects}
     result = []
-    for finding in everything:
+    for finding, _ in everything:
         suspect = located.get(id(finding))
         if suspect is None or finding.examples:
             result.append(finding)
@@ -249,16 +256,16 @@ def _locate(
                 continue
             suspect.rows += _rows_of(cells)
             suspect.examples.extend(cells[: max(0, EXAMPLES - len(suspect.examples))])
-            if every_cell is not None:
+            if suspect.told and every_cell is not None:
                 for cell in cells:
                     accusations.setdefault((cell.row, cell.column), (suspect.finding.code, cell))
-            elif every_block is not None:
+            elif suspect.told:
                 accused.append((suspect.finding, cells))
             elif suspect.finding.exact_rows and len(suspect.examples) >= EXAMPLES:
                 suspect.done = True
         if every_cell is not None and accusations:
             every_cell([accusations[key] for key in sorted(accusations)])
-        if every_block is not None:
+        if every_block is not None and accused:
             every_block(block, accused)
         done += block.rows
         on_progress(done, table.rows_hint, "locating")

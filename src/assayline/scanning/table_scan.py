@@ -131,8 +131,7 @@ def judge_table(
     for finding in suspects:
         wanted = finding.severity >= whole and (on_cells is not None or (on_rows is not None and finding.layer in ("signature", "rule")))
         (shown if wanted else notes).append(finding)
-    located = second_look(table, looked.plan, shown, every_cell=on_cells, every_block=on_rows, on_progress=on_progress) if shown else []
-    located += second_look(table, looked.plan, notes, on_progress=on_progress)
+    located = second_look(table, looked.plan, shown, every_cell=on_cells, every_block=on_rows, silently=notes, on_progress=on_progress)
     verdict, findings = judge(located, facts.rows, policy)
     ended = time.perf_counter()
     report = Report(

@@ -99,7 +99,8 @@ def retyped(table: Table, before: Mapping[str, pl.DataType]) -> Table:
         table: a table; one that is text all over is typed by majority anyway and stays as it is.
         before: the types its columns had.
     """
-    if table.text:
+    before = {name: dtype for name, dtype in before.items() if dtype.is_numeric() or dtype.is_temporal()}
+    if table.text or not before:
         return table
     first = next(iter(table.pieces()), None)
     if first is None:
@@ -107,7 +108,7 @@ def retyped(table: Table, before: Mapping[str, pl.DataType]) -> Table:
     head = first.load()
     changed = {}
     for name, dtype in before.items():
-        if name not in head.columns or head.schema[name] != pl.String or not (dtype.is_numeric() or dtype.is_temporal()):
+        if name not in head.columns or head.schema[name] != pl.String:
             continue
         texts = head.get_column(name).drop_nulls()
         if texts.len() and parsed_as(texts, dtype).null_count() < MAJORITY * texts.len():
