@@ -125,7 +125,7 @@ TWELVE = {
 def twelve(changed: int) -> str:
     """A line of twelve steps, each of which adds up its inputs; one of them adds something."""
     steps = [
-        f"@line.step\ndef s{number}({', '.join(inputs)}):\n    return {inputs[0]}.select(v={' + '.join(f'{one}[{chr(34)}v{chr(34)}]' for one in inputs)} + {int(number == changed)})\n"
+        f"@line.step\ndef s{number}({', '.join(inputs)}):\n    return {inputs[0]}.select(v={' + '.join(f'{one}[{chr(34)}v{chr(34)}]' for one in inputs)} + {number if number == changed else 0})\n"
         for number, inputs in TWELVE.items()
     ]
     return "orders = line.source('orders', 'orders-*.parquet')\n" + "".join(steps)

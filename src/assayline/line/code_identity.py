@@ -12,6 +12,7 @@ import functools
 import hashlib
 import inspect
 import os
+import symtable
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -103,13 +104,14 @@ class _Walk:
 
     def _statement(self, module: _Module, statement: ast.stmt) -> None:
         attributes = {}
+        outer = _outer_names(statement)
         for node in ast.walk(statement):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 attributes[id(node.value)] = node.attr
         for node in ast.walk(statement):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 self._import(module, node)
-            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            elif isinstance(node, ast.Name) and node.id in outer:
                 self._reference(module, node.id, attributes.get(id(node)))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 self._file(module, node.value)
@@ -229,6 +231,17 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
                 base = _base(node)
                 if base is not None:
                     yield base.id
+
+
+def _outer_names(statement: ast.stmt) -> set[str]:
+    """The names of the module that a statement reads: those that are no parameter and no variable of a function in it."""
+    todo = [symtable.symtable(ast.unparse(statement), "<statement>", "exec")]
+    found: set[str] = set()
+    while todo:
+        table = todo.pop()
+        todo += table.get_children()
+        found.update(one.get_name() for one in table.get_symbols() if one.is_referenced() and (one.is_global() or table.get_type() == "module"))
+    return found
 
 
 def _base(node: ast.expr) -> ast.Name | None:
