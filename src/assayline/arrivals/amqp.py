@@ -135,7 +135,8 @@ class AmqpSubscription:
         headers = {str(name): str(value) for name, value in (properties.headers or {}).items()}
         named = str(properties.message_id or "")
         sent = datetime.fromtimestamp(properties.timestamp, UTC) if isinstance(properties.timestamp, int) and 0 <= properties.timestamp < 1 << 37 else None
-        attempt = int(headers.get("x-delivery-count", 1 if method.redelivered else 0)) + 1 if headers.get("x-delivery-count", "0").isdecimal() else 1
+        counted = headers.get("x-delivery-count", "")  # quorum queues count
+        attempt = 1 + (int(counted) if counted.isdecimal() else method.redelivered)
         return Message(
             body, method.routing_key, named if self._unique_ids else "", sent, headers, bool(method.redelivered), attempt, "" if self._unique_ids else named, None, method.delivery_tag
         )  # fmt: skip

@@ -36,7 +36,7 @@ class KafkaSubscription:
         self._shown, self._topic = place.shown, place.rest
         if any(sign in place.rest for sign in "*^/"):
             raise MisuseError(f"{place.shown} is to name one topic of Kafka")
-        connection: dict[str, Any] = {"bootstrap.servers": place.hosts, "client.id": client_of(source), **_given(source)}
+        connection: dict[str, Any] = {"bootstrap.servers": place.hosts, "client.id": client_of(source), "log_level": 2, **_given(source)}  # it would write to the terminal
         if place.user:
             connection |= {"sasl.username": place.user, "sasl.password": place.password, "sasl.mechanism": connection.get("sasl.mechanism", "PLAIN")}
             connection.setdefault("security.protocol", "SASL_SSL")

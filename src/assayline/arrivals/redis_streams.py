@@ -9,8 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ..core import Source
-from ..errors import Unreadable
-from .settings import number, text
+from .settings import text
 from .subscription import Message, Place, client_of, endpoint, package, talking
 
 # A producer that has one thing to say puts it under one of these names; otherwise the entry itself is the row.
@@ -31,12 +30,14 @@ class RedisSubscription:
 
     def __init__(self, source: Source, library: Any) -> None:
         place = endpoint(source)
-        self._shown, self._stream, self._group, self._library = place.shown, unquote(place.rest), client_of(source), library
+        database, slash, stream = place.rest.partition("/")
+        if not (slash and database.isdecimal()):
+            database, stream = "0", place.rest
+        self._shown, self._stream, self._group, self._library = place.shown, unquote(stream), client_of(source), library
         host, port = place.host_and_port(6379)
         tls = {"ssl": True, "ssl_ca_certs": text(source, "ca_file") or None} if place.tls else {}
-        database = number(source, "database", 1) if "database" in source.options and source.options["database"] != 0 else 0
         self._client = library.Redis(
-            host=host, port=port, db=database, username=place.user or None, password=place.password or None, client_name=self._group,
+            host=host, port=port, db=int(database), username=place.user or None, password=place.password or None, client_name=self._group,
             socket_connect_timeout=10, socket_timeout=LONGEST_BLOCK_SECONDS + 30, **tls,
         )  # fmt: skip
         self._pending_from: str | None = "0"
@@ -90,18 +91,15 @@ class RedisSubscription:
         answer = self._client.xreadgroup(self._group, self._group, {self._stream: begin}, count=most, block=block or None)
         if not answer:
             return []
-        streams = list(answer.values())[0] if isinstance(answer, dict) else answer[0][1]
-        if isinstance(answer, dict) and streams and isinstance(streams[0], list):
-            streams = streams[0]
-        return list(streams)
+        # With version 2 of Redis's protocol a list of pairs, with version 3 a table.
+        entries = next(iter(answer.values())) if isinstance(answer, dict) else answer[0][1]
+        return list(entries[0]) if entries and isinstance(entries[0], list) else list(entries)
 
     def _message(self, id: bytes, fields: Mapping[bytes, bytes] | None, *, again: bool) -> Message:
         here = _number(id)
         before = here - 1 if again else self._before
         if not again:
             self._before = here
-        if before >= here:
-            raise Unreadable(self._shown, f"the stream went back to {id.decode()}", next_step="it was made anew with identifiers of its own; give the source another client")
         fields = fields or {}  # trimmed away before we came: nothing is left of it
         body, headers = _body(fields)
         sent = datetime.fromtimestamp((here >> SEQUENCE_BITS) / 1000, UTC) if here >> SEQUENCE_BITS < 1 << 47 else None
