@@ -13,6 +13,18 @@ else
   echo "services: CRASHES ARE NOT TESTED HERE: no strace, no way to install it (apt-get install strace)" >&2
 fi
 
+# Brokers: tests start their own Mosquitto, NATS server and Redis from Debian's programs; RabbitMQ has to run (tests/arrivals/brokers.py).
+for pair in mosquitto:mosquitto nats-server:nats-server redis-server:redis-server rabbitmq-server:rabbitmq-server; do
+  program=${pair%%:*} package=${pair#*:}
+  if PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$program" >/dev/null 2>&1; then continue; fi
+  if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1 \
+    && { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package"; } >/dev/null 2>&1; then
+    echo "services: $package was installed"
+  else
+    echo "services: $program IS NOT TESTED HERE: it is not installed, and there is no way to install it (apt-get install $package)" >&2
+  fi
+done
+
 if [ -n "${ASSAY_POSTGRES:-}" ]; then echo "services: PostgreSQL as named by ASSAY_POSTGRES"; exit 0; fi
 if ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1; then
   echo "services: PostgreSQL's programs are here"; exit 0

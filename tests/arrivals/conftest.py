@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,3 +35,13 @@ def redis_port() -> Iterator[int]:
 def amqp_port() -> Iterator[int]:
     with brokers.rabbitmq() as port:
         yield port
+
+
+@pytest.fixture(scope="session")
+def kafka_servers() -> Iterator[str]:
+    """The cluster that librdkafka has inside: it speaks the protocol over TCP and lives in this process."""
+    library: Any = pytest.importorskip("confluent_kafka", reason="confluent-kafka is not installed: pip install 'assayline[kafka]'")
+    holder = library.Producer({"bootstrap.servers": "unused", "test.mock.num.brokers": 1})
+    names = holder.list_topics(timeout=10).brokers
+    yield ",".join(f"{one.host}:{one.port}" for one in names.values())
+    holder.flush(5)

@@ -15,6 +15,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import senders
@@ -91,7 +92,8 @@ def judged(count: int, told: dict[str, object], folder: Path, send: Callable[[],
     assert (lost.total(), twice.total()) == (0, 0)
 
 
-COUNTS = [5_000, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(3000)])]
+SLOW = [pytest.mark.slow, pytest.mark.timeout(3000)]
+COUNTS = [5_000, pytest.param(100_000, marks=SLOW)]
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -109,3 +111,55 @@ def test_jetstream_messages_are_released_once_however_often_their_taker_is_kille
     senders.make_stream(nats_port, name, [name])
 
     judged(count, told, tmp_path, lambda: senders.send_jetstream(nats_port, name, name, map(senders.reading, range(count))))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_amqp_messages_are_released_once_however_often_their_taker_is_killed(amqp_port: int, tmp_path: Path) -> None:
+    pika: Any = pytest.importorskip("pika")
+    name, count = f"rides{uuid.uuid4().hex}", 20_000
+    told = {"name": name, "address": f"amqp://127.0.0.1:{amqp_port}/{name}", "window": "1 h", "idle": 3.0, "options": {"most_rows": count // 25}}
+    with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", amqp_port, heartbeat=0)) as connection:
+        channel = connection.channel()
+        channel.queue_declare(name, durable=True)
+
+        def send() -> None:
+            for n in range(count):
+                channel.basic_publish("", name, senders.reading(n), pika.BasicProperties(delivery_mode=2))
+
+        judged(count, told, tmp_path, send)
+        channel.queue_delete(name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_redis_entries_are_released_once_however_often_their_taker_is_killed(redis_port: int, tmp_path: Path) -> None:
+    library: Any = pytest.importorskip("redis")
+    name, count = f"rides{uuid.uuid4().hex}", 20_000
+    told = {"name": name, "address": f"redis://127.0.0.1:{redis_port}/{name}", "window": "1 h", "idle": 3.0, "options": {"most_rows": count // 25}}
+    client = library.Redis(port=redis_port)
+
+    def send() -> None:
+        for n in range(count):
+            client.xadd(name, {"data": senders.reading(n)})
+
+    judged(count, told, tmp_path, send)
+
+    client.delete(name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_kafka_messages_are_released_once_however_often_their_taker_is_killed(kafka_servers: str, tmp_path: Path) -> None:
+    library: Any = pytest.importorskip("confluent_kafka")
+    name, count = f"rides{uuid.uuid4().hex}", 20_000
+    told = {"name": name, "address": f"kafka://{kafka_servers}/{name}", "window": "1 h", "idle": 3.0, "options": {"most_rows": count // 25}}
+    producer = library.Producer({"bootstrap.servers": kafka_servers, "queue.buffering.max.messages": 1_000_000})
+    producer.list_topics(name, timeout=10)
+
+    def send() -> None:
+        for n in range(count):
+            producer.produce(name, senders.reading(n), partition=n % 3)
+        assert producer.flush(60) == 0
+
+    judged(count, told, tmp_path, send)

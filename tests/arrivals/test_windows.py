@@ -114,6 +114,10 @@ def at(second: float, n: int) -> dict[str, object]:
     return {"n": n, "at": MIDNIGHT + second}
 
 
+def numbered(count: int) -> list[dict[str, object]]:
+    return [{"n": n} for n in range(count)]
+
+
 def test_a_window_is_a_table_for_the_gate(tmp_path: Path) -> None:
     log = Log()
     log.send({"n": 1, "t": 1.5}, {"n": 2, "t": None})
@@ -215,7 +219,7 @@ def test_without_times_windows_follow_the_clock(tmp_path: Path) -> None:
 
 def test_nothing_more_is_received_than_is_allowed_before_a_commit(tmp_path: Path) -> None:
     log = Log()
-    log.send(*({"n": n} for n in range(50)))
+    log.send(*numbered(50))
     one = windows(log, tmp_path, most_rows=20)
 
     window = one.next(0)
@@ -238,7 +242,7 @@ def test_large_messages_close_a_window_by_their_bytes(tmp_path: Path) -> None:
 
 def test_a_broker_that_gives_no_more_unacknowledged_messages_is_served(tmp_path: Path) -> None:
     log = Log(most_unacknowledged=10)
-    log.send(*({"n": n} for n in range(10)))
+    log.send(*numbered(10))
 
     window = windows(log, tmp_path).next(0)
 

@@ -20,7 +20,7 @@ def poll(source: Source, position: Mapping[str, Json] | None, *, folder: str, mo
     Args:
         source: a folder, a pattern, a file, objects in a store, a table or query of a database, or a page.
         position: of the last delivery that was taken, or None.
-        folder: where what has to be fetched is put; files of the source itself stay where they are.
+        folder: where what has to be fetched is put, to be removed by whoever took it; files of the source itself stay where they are.
         moment: now, with its zone.
 
     Raises:

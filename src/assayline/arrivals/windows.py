@@ -154,6 +154,13 @@ class Windows:
         self._acknowledge(window.messages)
         Path(window.delivery.path).unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """Forgets the windows that are open; their messages were not acknowledged, and come again."""
+        for window in self._open.values():
+            window.file.close()
+            Path(window.path).unlink(missing_ok=True)
+        self._open.clear()
+
     def _acknowledge(self, messages: Sequence[Message]) -> None:
         settled = self._subscription.ack(messages)
         self._outstanding -= len(settled)
