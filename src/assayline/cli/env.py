@@ -23,6 +23,8 @@ examples:
   assay env capture prod --out prod.json       # on the other machine; needs no project
   assay env capture prod --from prod.json      # here
   assay env diff dev prod --uses scikit-learn
+  assay env probe model.json --call scoring:predict --rows golden.csv     # record, where it is known to work
+  assay env probe model.json --python /srv/model/venv                     # judge, where it shall run
 
 exit code: 0 nothing above a note, 1 something warns or blocks, 2 something could not be read
 """
@@ -31,13 +33,18 @@ exit code: 0 nothing above a note, 1 something warns or blocks, 2 something coul
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument("verb", choices=("capture", "diff"))
-    parser.add_argument("what", nargs="+", metavar="NAME", help="with capture the name; with diff two names, numbers of lots or JSON files")
-    parser.add_argument("--python", metavar="PATH", help="with capture: the interpreter, or folder of a virtual environment; default: the one that runs this")
+    parser.add_argument("verb", choices=("capture", "diff", "probe"))
+    parser.add_argument("what", nargs="+", metavar="NAME", help="with capture the name; with diff two names, numbers of lots or JSON files; with probe its file")
+    parser.add_argument("--python", metavar="PATH", help="with capture and probe: the interpreter, or folder of a virtual environment; default: the one that runs this")
     parser.add_argument("--from", dest="source", metavar="FILE", help="with capture: take this capture, which was made elsewhere with --out")
     parser.add_argument("--out", metavar="FILE", help="with capture: write it to this file, and keep nothing")
     parser.add_argument("--locks", metavar="DIR", help="with capture: folder with the lock files; default: that of the project")
     parser.add_argument("--quick", action="store_true", help="with capture: do not read every installed file to see whether it was altered")
+    parser.add_argument("--probe", metavar="FILE", help="with capture: run this probe there; where results are the same, what could have changed them is a note")
+    parser.add_argument("--call", metavar="MODULE:FUNCTION", help="with probe: record one of this function")
+    parser.add_argument("--rows", metavar="FILE", help="with probe --call: up to 1,000 golden rows, .csv or .parquet")
+    parser.add_argument("--frame", default="pandas", choices=("pandas", "polars", "numpy", "dict"), help="with probe --call: what the function takes (default pandas)")
+    parser.add_argument("--code", default=".", metavar="DIR", help="folder the function is imported from (default: the working folder)")
     parser.add_argument("--uses", action="append", metavar="PACKAGE", help="what the program really uses; with all it requires it counts, the rest is noted; repeats")
     parser.add_argument("--parses", action=argparse.BooleanOptionalAction, default=None, help="dates or texts are parsed there, so that time zone and region decide")
     parser.add_argument("--pickles", action=argparse.BooleanOptionalAction, default=None, help="pickles go from one to the other, so that the version of Python decides")
@@ -47,15 +54,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from assayline.errors import MisuseError
 
-    wanted = 1 if options.verb == "capture" else 2
+    wanted = 2 if options.verb == "diff" else 1
     if len(options.what) != wanted:
-        raise MisuseError("assay env capture takes one name" if wanted == 1 else "assay env diff takes two captures: names, numbers of lots or JSON files")
-    if options.source and (options.python or options.out or options.locks):
-        raise MisuseError("--from takes a capture as it is; --python, --out and --locks make one")
-    return _capture(options) if options.verb == "capture" else _diff(options)
+        raise MisuseError(f"assay env {options.verb} takes " + {"capture": "one name", "probe": "one file", "diff": "two captures: names, numbers of lots or JSON files"}[options.verb])
+    if options.source and (options.python or options.out or options.locks or options.probe):
+        raise MisuseError("--from takes a capture as it is; --python, --out, --locks and --probe make one")
+    if bool(options.call) != bool(options.rows):
+        raise MisuseError("a probe is recorded with --call module:function and --rows FILE")
+    return {"capture": _capture, "diff": _diff, "probe": _probe}[options.verb](options)
 
 
 def _capture(options: argparse.Namespace) -> int:
+    from assayline.environments import check, probe_in
     from assayline.line.captures import from_file, keep
     from assayline.line.project import open_project
 
@@ -65,7 +75,8 @@ def _capture(options: argparse.Namespace) -> int:
     with open_project(options.project) as project:
         environment = from_file(options.source) if options.source else _captured(options, options.locks or project.folder)
         shown = options.source or options.python or sys.executable
-        outcome = keep(project, name, environment, shown, relevant=options.uses, parses=options.parses, pickles=options.pickles)
+        verdict = check(probe_in(options.probe), python=options.python, code=options.code) if options.probe else None
+        outcome = keep(project, name, environment, shown, relevant=options.uses, parses=options.parses, pickles=options.pickles, verdict=verdict)
     document = {**outcome.document, "packages": len(environment.packages)}
     if options.json:
         print_json(document)
@@ -111,6 +122,44 @@ def _say_findings(found: Sequence[tuple[str, str, str]]) -> None:
         say(f"  {weight:<5}  {sentence}" + (f"\n         next: {step}" if step else ""))
     if len(notes) > MOST_NOTES:
         say(f"  note   and {len(notes) - MOST_NOTES} more notes; --json has all")
+
+
+def _probe(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from assayline.environments import check, probe_in
+
+    path = options.what[0]
+    if options.call:
+        return _record(path, options)
+    probe = probe_in(path)
+    verdict = check(probe, python=options.python, code=options.code)
+    if options.json:
+        print_json({"same": verdict.same, "sentence": verdict.sentence, "rows": verdict.rows, "decided_otherwise": verdict.decided_otherwise,
+                    "deviations": [asdict(one) for one in verdict.deviations], "doubts": list(probe.doubts())})  # fmt: skip
+    else:
+        say(("pass: " if verdict.same else "differs: ") + verdict.sentence)
+        for doubt in probe.doubts():
+            say(f"  but {doubt}")
+    return 0 if verdict.same else 1
+
+
+def _record(path: str, options: argparse.Namespace) -> int:
+    from assayline.environments import record
+    from assayline.line.captures import golden_rows
+
+    from .scan import check_target, write_text
+
+    check_target(path, [options.rows])
+    probe = record(options.call, golden_rows(options.rows), frame=options.frame, python=options.python, code=options.code)
+    write_text(path, json.dumps(probe.as_json(), ensure_ascii=True) + "\n")
+    if options.json:
+        print_json({"file": path, "rows": probe.rows, "spread": dict(probe.spread), "doubts": list(probe.doubts())})
+    else:
+        say(f"{path} holds what {probe.call} says of {probe.rows:,} golden rows.")
+        for doubt in probe.doubts():
+            say(f"  but {doubt}")
+    return 1 if probe.doubts() else 0
 
 
 def _diff(options: argparse.Namespace) -> int:

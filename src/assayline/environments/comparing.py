@@ -66,7 +66,7 @@ TOOLS = frozenset(
      "notebook", "debugpy", "import-linter", "grimp", "pyproject-hooks"}
 )  # fmt: skip
 
-SAME_MACHINE = "let the probe say whether results are the same, or build both from one image"
+SAME_MACHINE = "let a probe say whether results are the same (assay env probe), or build both from one image"
 FIRST, SECOND = "\x01", "\x02"  # stand in sentences until both have names
 LEVELS = ("major", "minor", "patch")
 
@@ -189,7 +189,7 @@ def _version(name: str, one: Package, two: Package, counts: bool | None) -> Diff
         severity = Severity.NOTE
     step = {
         Severity.BLOCK: f"install {name}=={one.version}, or train and test again with {two.version}",
-        Severity.WARN: f"install {name}=={one.version}, or let the probe say that results are the same",
+        Severity.WARN: f"install {name}=={one.version}, or let a probe say that results are the same (assay env probe)",
     }
     what = "build" if level == "build" else f"{level} version"
     text = f"{name} is {two.version} {SECOND} and {one.version} {FIRST}: another {what}."

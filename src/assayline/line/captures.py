@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from assayline.core import Finding, InputFacts, Report, Verdict
-from assayline.environments import Difference, Environment, Severity, compare, drifted, environment_from_json
+from assayline.environments import Difference, Environment, ProbeVerdict, Severity, compare, drifted, environment_from_json, settled
 from assayline.errors import MisuseError, NotFound, Unreadable
 from assayline.ledger import held, intact, records
 from assayline.ledger.records import LotRecord
@@ -25,8 +25,9 @@ KIND = "environment"  # of the object in the store
 
 
 def keep(
-    project: Project, name: str, environment: Environment, shown: str, *, relevant: Iterable[str] | None = None, parses: bool | None = None, pickles: bool | None = None
-) -> Outcome:
+    project: Project, name: str, environment: Environment, shown: str, *, relevant: Iterable[str] | None = None, parses: bool | None = None, pickles: bool | None = None,
+    verdict: ProbeVerdict | None = None,
+) -> Outcome:  # fmt: skip
     """Take a capture as a lot of the flow `env.NAME`: held where a difference blocks, released with a warning where one warns.
 
     Its rows are the packages, so that `assay read` and targets give them like any table. The very same environment once more is recorded as a duplicate.
@@ -39,6 +40,7 @@ def keep(
         relevant: as for `compare`.
         parses: as for `compare`.
         pickles: as for `compare`.
+        verdict: of a probe that was run there; where results are the same, what could have changed them is a note.
 
     Raises:
         MisuseError: the name cannot be that of a flow.
@@ -55,6 +57,8 @@ def keep(
         else:
             names = (f"in lot {before.lot}", "now")
             differences = compare(_read(project, before), environment, relevant, parses=parses, pickles=pickles, names=names)
+        if verdict is not None:
+            differences = settled(differences, verdict)
         return publish(project, flow, _worked(environment, differences, shown, folder), lease, folder)
 
 
@@ -111,6 +115,20 @@ def from_file(path: str) -> Environment:
             return environment_from_json(json.load(file), path)
     except (OSError, ValueError, RecursionError) as error:
         raise Unreadable(path, f"this is no capture of an environment ({error})", next_step="make one with: assay env capture NAME --out FILE") from error
+
+
+def golden_rows(path: str) -> pl.DataFrame:
+    """The rows of a small CSV or Parquet file of one's own, for a probe.
+
+    Raises:
+        Unreadable: it is neither.
+    """
+    try:
+        return pl.read_parquet(path) if path.endswith((".parquet", ".pq")) else pl.read_csv(path, try_parse_dates=True)
+    except FileNotFoundError as error:
+        raise NotFound(path, "there is no such file", next_step="name the file with the golden rows") from error
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise Unreadable(path, f"no rows can be read from it ({' '.join(str(error).split())[:200]})", next_step="write the golden rows as .csv or .parquet") from error
 
 
 def _read(project: Project, lot: LotRecord) -> Environment:
