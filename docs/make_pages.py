@@ -24,6 +24,7 @@ FAMILIES = {
     "reference": "keys of other tables",
     "nature": "what the data is; notes, not faults",
     "rule": "what users demand",
+    "environment": "what programs run on",
     "file": "what reading itself noticed",
 }
 BY_THE_SCAN = ("duplicate_lot",)  # needs the files themselves, which no detector sees
@@ -59,7 +60,8 @@ def _link(code: str) -> str:
 def _finder(code: str, family: str, detectors: list[str]) -> str:
     if detectors:
         return ", ".join(f"`{name}`" for name in sorted(set(detectors)))
-    return "the readers" if family == "file" else "the rules of a flow" if family == "rule" else "the scan" if code in BY_THE_SCAN else "no detector yet"
+    by_family = {"file": "the readers", "rule": "the rules of a flow", "environment": "[`assay env`](parity.md)"}
+    return by_family.get(family) or ("the scan" if code in BY_THE_SCAN else "no detector yet")
 
 
 PAGES = {"findings.md": findings}

@@ -135,9 +135,9 @@ def test_zone_and_region_weigh_by_whether_dates_and_texts_are_parsed(parses: boo
 def test_threads_and_the_variable_that_sets_them_are_one_difference() -> None:
     other = with_fact("threads", "variable OPENBLAS_NUM_THREADS", "1", with_fact("threads", "library openblas of numpy", "1"))
 
-    (found,) = compare(BASE, other)
+    (found,) = compare(BASE, other, names=("in dev", "in prod"))
 
-    assert found.sentence == "openblas of numpy computes with 1 thread in the second environment and 2 in the first (OPENBLAS_NUM_THREADS is 1 there, not set in the first)."
+    assert found.sentence == "openblas of numpy computes with 1 thread in prod and 2 in dev (OPENBLAS_NUM_THREADS is 1 in prod, not set in dev)."
 
 
 def test_drift_is_named_once_and_a_lock_that_only_changed_is_a_note() -> None:

@@ -81,6 +81,8 @@ CATALOGUE: dict[str, Entry] = {
     # rule: what users demand
     "broken_rule": Entry("rule", "Rule not met", "rows, or the lot, do not meet a condition that somebody set"),
     "rule_error": Entry("rule", "Rule without an answer", "a rule cannot be held against this lot, for it lacks what the rule reads"),
+    # environment: what programs run on
+    "environment_changed": Entry("environment", "Environment changed", "packages, interpreter, numeric libraries or switches are not what they were, or not what the lock file says"),
     # file: what reading itself noticed
     "ragged_rows": Entry("file", "Rows of another length", "lines have too few or too many fields"),
     "broken_quotes": Entry("file", "Broken quoting", "a quote is not closed, or stands inside a field"),

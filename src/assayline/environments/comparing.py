@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -37,7 +37,7 @@ class Difference:
         severity: note, warn or block.
         layer: "packages", "locks", or a layer of facts.
         name: of the package, the lock file or the fact.
-        before: what it is in the first environment; "" where it is not there.
+        before: what it is in the first of two; "" where it is not there.
         now: what it is in the second.
         sentence: both values in plain words.
         next_step: what to do; "" for notes.
@@ -66,13 +66,15 @@ TOOLS = frozenset(
      "notebook", "debugpy", "import-linter", "grimp", "pyproject-hooks"}
 )  # fmt: skip
 
-SAME_MACHINE = "let the probe say whether results are the same, or build both from one image"
+SAME_MACHINE = "let a probe say whether results are the same (assay env probe), or build both from one image"
+FIRST, SECOND = "\x01", "\x02"  # stand in sentences until both have names
 LEVELS = ("major", "minor", "patch")
 
 
 def compare(
-    first: Environment, second: Environment, relevant: Iterable[str] | None = None, *, parses: bool | None = None, pickles: bool | None = None
-) -> tuple[Difference, ...]:
+    first: Environment, second: Environment, relevant: Iterable[str] | None = None, *, parses: bool | None = None, pickles: bool | None = None,
+    names: tuple[str, str] = ("in the first", "in the second"),
+) -> tuple[Difference, ...]:  # fmt: skip
     """What differs, worst first; nothing for equal environments.
 
     Args:
@@ -82,6 +84,7 @@ def compare(
             models, their storage and numbers count, others by how much they changed.
         parses: whether dates or texts are read there, so that time zone and region decide about results; None: not known.
         pickles: whether pickles go from one to the other, so that the minor version of Python decides; None: not known.
+        names: how sentences speak of the two, such as ("in dev", "in prod") or ("before", "now").
     """
     if first.digest == second.digest:
         return ()
@@ -89,7 +92,10 @@ def compare(
         *_packages(first, second, relevant), *_interpreter(first, second, pickles), *_machine(first, second), *_place(first, second, parses), *_clock(first, second, parses),
         *_math(first, second), *_threads(first, second), *_switches(first, second), *_locks(first, second),
     ]  # fmt: skip
-    return worst_first(found)
+    return worst_first(
+        replace(one, sentence=one.sentence.replace(FIRST, names[0]).replace(SECOND, names[1]), next_step=one.next_step if one.severity > Severity.NOTE else "")
+        for one in found
+    )
 
 
 def drifted(environment: Environment) -> tuple[Difference, ...]:
@@ -143,15 +149,15 @@ def _missing(name: str, one: Package | None, two: Package | None, counts: bool |
         assert one is not None
         severity = {True: Severity.BLOCK, None: Severity.WARN, False: Severity.NOTE}[counts]
         step = f"install {name}=={one.version}" if severity > Severity.NOTE else ""
-        return Difference(severity, "packages", name, one.version, "", f"{name} {one.version} is missing in the second environment.", step)
-    return Difference(Severity.NOTE, "packages", name, "", two.version, f"{name} {two.version} is in the second environment only.")
+        return Difference(severity, "packages", name, one.version, "", f"{name} {one.version} is missing {SECOND}.", step)
+    return Difference(Severity.NOTE, "packages", name, "", two.version, f"{name} {two.version} is new: it is not there {FIRST}.")
 
 
 def _package(name: str, one: Package, two: Package, counts: bool | None, other_wheels: bool) -> Iterator[Difference]:
     at_least_warn = Severity.NOTE if counts is False else Severity.WARN
     if one.version != two.version:
         yield _version(name, one, two, counts)
-    elif one.source != two.source or one.editable != two.editable:
+    elif one.editable != two.editable or (one.record is None and two.record is None and one.source != two.source):  # else the files say more than their origin
         before, now = _origin(one), _origin(two)
         yield Difference(at_least_warn, "packages", name, before, now, f"{name} {one.version} comes from {now}, not from {before}.", f"install the same {name}")
     elif (one.tag, one.build, one.record) != (two.tag, two.build, two.record) and not (other_wheels and _compiled(one) and _compiled(two)):
@@ -159,10 +165,10 @@ def _package(name: str, one: Package, two: Package, counts: bool | None, other_w
     if set(two.altered) - set(one.altered):
         changed = sorted(set(two.altered) - set(one.altered))
         shown = ", ".join(changed[:3]) + (", …" if len(changed) > 3 else "")
-        text = f"{_files(changed)} of {name} {two.version} in the second environment {'is' if len(changed) == 1 else 'are'} not as installed: {shown}."
+        text = f"{_files(changed)} of {name} {two.version} {'is' if len(changed) == 1 else 'are'} not as installed {SECOND}: {shown}."
         yield Difference(at_least_warn, "packages", name, "as installed", f"{_files(changed)} altered", text, f"install {name} again")
     elif set(one.altered) - set(two.altered):
-        text = f"{_files(one.altered)} of {name} {one.version} in the first environment are not as installed; in the second they are."
+        text = f"{_files(one.altered)} of {name} {one.version} {'is' if len(one.altered) == 1 else 'are'} as installed {SECOND}, and not {FIRST}."
         yield Difference(at_least_warn, "packages", name, f"{_files(one.altered)} altered", "as installed", text, "move the change into a package of its own")
 
 
@@ -183,10 +189,10 @@ def _version(name: str, one: Package, two: Package, counts: bool | None) -> Diff
         severity = Severity.NOTE
     step = {
         Severity.BLOCK: f"install {name}=={one.version}, or train and test again with {two.version}",
-        Severity.WARN: f"install {name}=={one.version}, or let the probe say that results are the same",
+        Severity.WARN: f"install {name}=={one.version}, or let a probe say that results are the same (assay env probe)",
     }
     what = "build" if level == "build" else f"{level} version"
-    text = f"{name} is {two.version} in the second environment and {one.version} in the first: another {what}."
+    text = f"{name} is {two.version} {SECOND} and {one.version} {FIRST}: another {what}."
     return Difference(severity, "packages", name, one.version, two.version, text, step.get(severity, ""))
 
 
@@ -215,13 +221,13 @@ def _origin(one: Package) -> str:
 def _build(name: str, one: Package, two: Package, severity: Severity) -> Difference:
     before, now = _wheel(one), _wheel(two)
     if one.record is None or two.record is None:
-        where = "first" if one.record is None else "second"
-        text = f"{name} {one.version} has no RECORD in the {where} environment, so its files cannot be compared."
+        where = FIRST if one.record is None else SECOND
+        text = f"{name} {one.version} has no RECORD {where}, so its files cannot be compared."
         return Difference(Severity.NOTE, "packages", name, before, now, text)
     if one.code is not None and one.code == two.code:
         text = f"{name} {one.version} was packed differently ({now}, not {before}); its code is the same."
         return Difference(Severity.NOTE, "packages", name, before, now, text)
-    text = f"{name} {one.version} has other files in the second environment: another build of the same version ({now}, not {before})."
+    text = f"{name} {one.version} has other files {SECOND}: another build of the same version ({now}, not {before})."
     return Difference(severity, "packages", name, before, now, text, f"install the same wheel of {name}")
 
 
@@ -247,7 +253,7 @@ def _changed(first: Environment, second: Environment, layer: str) -> dict[str, t
 
 def _fact(severity: Severity, layer: str, name: str, pair: tuple[str, str], what: str, next_step: str = "") -> Difference:
     before, now = pair
-    text = f"{what} is {_shown(now)} in the second environment and {_shown(before)} in the first."
+    text = f"{what} is {_shown(now)} {SECOND} and {_shown(before)} {FIRST}."
     return Difference(severity, layer, name, before, now, text, next_step if severity > Severity.NOTE else "")
 
 
@@ -359,7 +365,7 @@ def _owner_in_both(name: str, first: Environment, second: Environment) -> bool:
 def _features(pair: tuple[str, str]) -> Difference:
     before, now = (set(one.split()) for one in pair)
     pieces = [f"{verb} {' '.join(sorted(some))}" for verb, some in (("lacks", before - now), ("has besides", now - before)) if some]
-    text = f"The processor of the second environment {' and '.join(pieces)}: sums are made in another order."
+    text = f"The processor {SECOND} {' and '.join(pieces)}: sums are made in another order."
     return Difference(Severity.WARN, "math", "cpu features", " ".join(sorted(before - now)), " ".join(sorted(now - before)), text, SAME_MACHINE)
 
 
@@ -367,10 +373,10 @@ def _threads(first: Environment, second: Environment) -> Iterator[Difference]:
     changed = _changed(first, second, "threads")
     counts = {name: pair for name, pair in changed.items() if name.startswith("library ") and all(pair)}
     variables = {name.removeprefix("variable "): pair for name, pair in changed.items() if name.startswith("variable ")}
-    cause = "; ".join(f"{name} is {_shown(now)} there, {_shown(before)} in the first" for name, (before, now) in variables.items() if name in THREAD_VARIABLES)
+    cause = "; ".join(f"{name} is {_shown(now)} {SECOND}, {_shown(before)} {FIRST}" for name, (before, now) in variables.items() if name in THREAD_VARIABLES)
     for name, (before, now) in counts.items():
         library = name.removeprefix("library ")
-        text = f"{library} computes with {now} thread{'' if now == '1' else 's'} in the second environment and {before} in the first" + (f" ({cause})." if cause else ".")
+        text = f"{library} computes with {now} thread{'' if now == '1' else 's'} {SECOND} and {before} {FIRST}" + (f" ({cause})." if cause else ".")
         yield Difference(Severity.NOTE, "threads", library, before, now, text)
     if not counts:
         for name, pair in variables.items():

@@ -42,6 +42,12 @@ MOMENTS = {"offset in January": 1_705_320_000, "offset in July": 1_721_044_800}
 CPU_FLAGS = re.compile(r"sse4_[12]|avx\w*|fma\w*|f16c|amx\w*|asimd\w*|sve\w*|bf16|i8mm|neon")
 
 
+def answer(request: dict[str, Any], modules: dict[str, Any]) -> dict[str, Any]:
+    """Packages and facts of the interpreter that runs this; see `asking`."""
+    packages = modules["collecting"].packages(request["check_files"])
+    return {"packages": packages, "facts": surroundings(set(packages), modules.get("threadpoolctl"))}
+
+
 def surroundings(installed: frozenset[str] | set[str], threadpoolctl: Any = None, *, load: bool = True) -> dict[str, dict[str, str]]:
     """Facts by layer, as texts.
 

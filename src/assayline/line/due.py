@@ -44,6 +44,8 @@ def tasks(connection: Connection, line: Line, step: StepDefinition, code: Code, 
     done = run_records.current_runs(connection, step.name)
     driving = next((name for name in step.inputs if takes[name] == "each"), None)
     places = [(lot.place or lot.digest) for lot in now[driving]] if driving is not None else [""]
+    if not places:
+        waiting[step.name] = str(driving)
     by_place = {name: {lot.place or lot.digest: lot for lot in now[name]} for name in step.inputs if takes[name] == "each"}
     for place in dict.fromkeys(places):
         inputs: dict[str, tuple[Standing, ...]] = {}

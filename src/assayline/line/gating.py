@@ -33,7 +33,7 @@ from .thinning import thin_if_due
 Progress = Callable[[int, int, str], None]
 
 HASHED_FIRST_BYTES = 256 << 20  # a file this small is hashed before it is opened: a copy then costs nothing more
-SUFFIXES = {"released": ".parquet", "quarantined": ".parquet", "held": ".parquet", "profile": "", "report": ".json", "original": ""}
+SUFFIXES = {"released": ".parquet", "quarantined": ".parquet", "held": ".parquet", "profile": "", "report": ".json", "original": "", "environment": ".json"}
 
 
 @dataclass(frozen=True)
