@@ -136,8 +136,8 @@ def _planned_text(series: pl.Series, text: bool) -> ColumnPlan:
     if series.len() <= FEW_ROWS:
         filled = [value for value in series.to_list() if value is not None]
     else:
-        values = series.drop_nulls()
-        filled = (values.gather_every(values.len() // 2_048) if values.len() > FEW_ROWS else values).to_list()
+        values = series.drop_nulls() if series.null_count() else series
+        filled = (values[np.arange(0, values.len(), values.len() // 2_048)] if values.len() > FEW_ROWS else values).to_list()
     if not filled:
         return ColumnPlan(name, "text")
     listed = [value[:LONGEST].strip() for value in filled]  # at most a few thousand: Python is as fast as calling an engine, and faster on wide tables
