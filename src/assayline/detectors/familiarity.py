@@ -99,7 +99,7 @@ class Cells:
         """As a column of numbers reads them; NaN where they do not read so."""
         key = (plan.kind, plan.parse)
         if key not in self._numbers:
-            self._numbers[key] = Column(self.texts, plan, 0, text).typed.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
+            self._numbers[key] = Column(self.texts, plan, 0, text).typed.cast(pl.Float64, strict=False).to_numpy()
         return self._numbers[key]
 
     @cached_property

@@ -114,7 +114,7 @@ class _Sides:
 
     def _of(self, codes: Ints) -> tuple[Cells, Ints]:
         used = different(codes)
-        values = self._view.values.gather(used[used >= 0])
+        values = self._view.values[used[used >= 0]]
         if len(used) and used[0] < 0:
             values = pl.concat([pl.Series([None], dtype=pl.String), values.alias("")])
         return Cells(values), np.searchsorted(used, codes)
