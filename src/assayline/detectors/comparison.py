@@ -18,9 +18,12 @@ import numpy.typing as npt
 import polars as pl
 
 from assayline.core import Past, Profile, State
-from assayline.measures import MISSING_WORDS, Characters, Clock, Counts, Moments, Plan, Rows, Sample, Shapes, kept_for, stacked
+from assayline.measures import MISSING_WORDS, Characters, Clock, Counts, Moments, Plan, Rows, Sample, Shapes, stacked
 from assayline.measures.block import Column
-from assayline.measures.plan import ColumnPlan
+from assayline.measures.nature import handed_on, kept, kept_for
+from assayline.measures.plan import FEW_ROWS, ColumnPlan
+
+from .coding import Coding, Part, Texts
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -40,13 +43,11 @@ class Cells(NamedTuple):
     """The cells of one column of one past lot, read.
 
     Args:
-        text: as text; null where nothing stands.
-        missing: where nothing stands.
+        part: as text; null where nothing stands.
         numbers: as numbers, NaN where they do not read so.
     """
 
-    text: pl.Series
-    missing: npt.NDArray[np.bool_]
+    part: Part
     numbers: Floats
 
 
@@ -62,15 +63,16 @@ class View:
         lots: number of past lots.
         empty_words: words the table is known to write for an empty cell.
         profiles: of the past lots; what is read of the cells of one is kept with its profile.
+        today: the profile of today's lot, which will be a past lot.
     """
 
     def __init__(self, name: str, plan: ColumnPlan, whole: Plan, now: pl.Series, past: pl.Series, lot: Ints, lots: int,
-                 empty_words: frozenset[str] = frozenset(), profiles: Sequence[Profile] = ()) -> None:  # fmt: skip
+                 empty_words: frozenset[str] = frozenset(), profiles: Sequence[Profile] = (), today: Profile | None = None) -> None:  # fmt: skip
         self.name, self.plan, self.lot, self.lots = name, plan, lot, lots
         if now.dtype != past.dtype and now.dtype.is_numeric() and past.dtype.is_numeric():
             now, past = now.cast(pl.Float64), past.cast(pl.Float64)
         self.kept: dict[str, Any] = {}
-        self._now, self._past, self._whole, self._empty_words, self._profiles = now, past, whole, empty_words, profiles
+        self._now, self._past, self._whole, self._empty_words, self._profiles, self._today = now, past, whole, empty_words, profiles, today
 
     @property
     def kind(self) -> str:
@@ -80,12 +82,19 @@ class View:
     @cached_property
     def now_text(self) -> pl.Series:
         """Today's cells as text; null where nothing stands."""
-        return _texts(self._now, self._empty_words)
+        return self._now_read.part.text
+
+    @cached_property
+    def _now_read(self) -> Cells:
+        if self._today is None or self._now.len() > ROWS_OF_A_LOT[1]:  # more than anybody will look at when it is a past lot
+            return self._cells(self._now)
+        asked = self._now.len(), self._now.dtype, self.plan, self._empty_words
+        return kept_for(self._today, f"cells {self.name}", asked, functools.partial(self._cells, self._now))
 
     @cached_property
     def past_text(self) -> pl.Series:
         """The cells of the past as text; null where nothing stands."""
-        return pl.concat([one.text for one in self._read], rechunk=True) if self._read else _texts(self._past, self._empty_words)
+        return pl.concat([one.part.text for one in self._read], rechunk=True) if self._read else _texts(self._past, self._empty_words)
 
     @cached_property
     def _read(self) -> list[Cells]:
@@ -93,23 +102,27 @@ class View:
         parts = zip(self._profiles, itertools.pairwise(self.bounds), strict=True) if self._profiles else ()
         asked = self._past.dtype, self.plan, self._empty_words
         return [
-            kept_for(profile, f"cells {self.name}", (end - begin, *asked), functools.partial(self._cells, begin, end))
+            kept_for(profile, f"cells {self.name}", (end - begin, *asked), lambda begin=begin, end=end: self._cells(self._past[begin:end]))  # type: ignore[misc]  # mypy knows no defaults of a lambda
             for profile, (begin, end) in parts
             if end > begin
         ]
 
-    def _cells(self, begin: int, end: int) -> Cells:
-        series = self._past[begin:end]
+    def _cells(self, series: pl.Series) -> Cells:
         text = _texts(series, self._empty_words)
-        return Cells(text, text.is_null().to_numpy(), self._numbers(series))
+        return Cells(Part(text, nulls(text)), self._numbers(series))
 
     @cached_property
     def now_missing(self) -> npt.NDArray[np.bool_]:
-        return self.now_text.is_null().to_numpy()
+        return self._now_read.part.missing
 
     @cached_property
     def past_missing(self) -> npt.NDArray[np.bool_]:
-        return np.concatenate([one.missing for one in self._read]) if self._read else self.past_text.is_null().to_numpy()
+        return np.concatenate([one.part.missing for one in self._read]) if self._read else nulls(self.past_text)
+
+    @cached_property
+    def past_characters(self) -> Ints:
+        """How many characters the texts of the past have; 0 where nothing stands."""
+        return np.concatenate([one.part.characters for one in self._read]) if self._read else Part(self.past_text, self.past_missing).characters
 
     def _numbers(self, series: pl.Series) -> Floats:
         if self.kind not in ("number", "time"):
@@ -117,14 +130,14 @@ class View:
         typed = Column(series, self.plan, 0, self._whole).typed
         if self.kind == "time":
             typed = typed.to_physical()
-        values = typed.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy().copy()
+        values = typed.cast(pl.Float64, strict=False).to_numpy().copy()  # nulls become NaN
         values[~np.isfinite(values)] = np.nan
         return values
 
     @cached_property
     def now(self) -> Floats:
         """Today's cells as numbers (microseconds since 1970 for times); NaN where they do not read so."""
-        return self._numbers(self._now)
+        return self._now_read.numbers
 
     @cached_property
     def past(self) -> Floats:
@@ -154,7 +167,9 @@ class View:
     @cached_property
     def past_different(self) -> tuple[Floats, Ints]:
         """The different numbers of the past, smallest first, and how often each stands there."""
-        return np.unique(self.past_rising, return_counts=True)
+        rising = self.past_rising
+        begins = np.flatnonzero(np.concatenate(([True], rising[1:] != rising[:-1]))) if len(rising) else np.zeros(0, dtype=np.int64)
+        return rising[begins], np.diff(np.append(begins, len(rising)))
 
     @cached_property
     def past_ranks(self) -> Ints:
@@ -192,26 +207,31 @@ class View:
         return np.isnan(self.past) & ~self.past_missing
 
     @cached_property
-    def codes(self) -> tuple[Ints, Ints, list[str]]:
-        """Today's and the past's cells as numbers of their value (-1: missing), and the values in order."""
-        found, values, by_hash = coded(pl.concat([self.past_text, self.now_text], rechunk=True))
-        split = len(self.lot)
-        self.__dict__["_by_hash"] = by_hash
-        return found[split:], found[:split], values.to_list()
+    def _coding(self) -> Coding:
+        """The past and then today, numbered; the numbering of the past is handed on to whoever looks at the same column of the next lot."""
+        today = self._now_read.part
+        if not self._read:
+            return Coding.of([Part(self.past_text, self.past_missing), today])
+        name, parts = f"coding {self.name}", [one.part for one in self._read]
+        before: Coding | None = handed_on(self._profiles, name)
+        past = (before.moved(parts) if before is not None else None) or Coding.of(parts)
+        kept(self._profiles[-1], name, lambda: past)
+        return past.moved([*parts, today]) or Coding.of([*parts, today])
 
     @cached_property
-    def _by_hash(self) -> tuple[npt.NDArray[np.uint64], Ints]:
-        return _by_hash(pl.Series(self.codes[2], dtype=pl.String))
+    def codes(self) -> tuple[Ints, Ints, Sequence[str]]:
+        """Today's and the past's cells as numbers of their value (-1: missing), and the values in order."""
+        split = len(self.lot)
+        return self._coding.numbers[split:], self._coding.numbers[:split], Texts(self._coding.values)
 
-    def code_of(self, texts: pl.Series) -> Ints:
+    @property
+    def values(self) -> pl.Series:
+        """The values of `codes`."""
+        return self._coding.values
+
+    def code_of(self, texts: Part) -> Ints:
         """The numbers that `codes` gives to texts; -1 for what stands neither in the past nor today, and for missing ones."""
-        _ = self.codes
-        hashes, numbers = self._by_hash
-        asked = texts.hash(0).to_numpy()
-        if not len(hashes):
-            return np.full(len(asked), -1, dtype=np.int64)
-        place = np.minimum(np.searchsorted(hashes, asked), len(hashes) - 1)
-        return np.where((hashes[place] == asked) & ~texts.is_null().to_numpy(), numbers[place], -1)
+        return np.where(texts.missing, -1, self._coding.of_hashes(texts.hashes))
 
     @cached_property
     def tally(self) -> tuple[Ints, Ints] | None:
@@ -226,9 +246,16 @@ class View:
     @cached_property
     def pairs(self) -> Ints:
         """Which value stands in which past lot, as `value * lots + lot`, each once and rising."""
-        _, past, _ = self.codes
-        known = past >= 0
-        return different(past[known] * self.lots + self.lot[known])
+        if not self._read:
+            _, past, _ = self.codes
+            known = past >= 0
+            return different(past[known] * self.lots + self.lot[known])
+        parts = [one.part for one in self._read]
+        begins = np.cumsum([0, *(len(part.missing) for part in parts)])
+        rows = np.concatenate([begin + part.firsts for begin, part in zip(begins.tolist(), parts, strict=False)])
+        found = self.codes[1][rows] * self.lots + self.lot[rows]
+        fits = len(self.codes[2]) * self.lots < 2**31  # half the bits are sorted in half the time
+        return np.sort(found.astype(np.int32)).astype(np.int64) if fits else np.sort(found)
 
     @cached_property
     def past_counts(self) -> Ints:
@@ -245,12 +272,9 @@ class View:
         """The same column as it was when a lot of the past was today; what was read of the cells is shared and not read again."""
         begin, end = np.searchsorted(self.lot, [lot, lot + 1]).tolist()
         before = View(self.name, self.plan, self._whole, self._past[begin:end], self._past[:begin], self.lot[:begin], lot, self._empty_words)
-        _, past, values = self.codes
-        used, new = np.unique(past[:end], return_inverse=True)
-        shift = int(len(used) > 0 and used[0] < 0)  # -1 stays the code of a missing cell
         before.__dict__.update(
-            now_text=self.past_text[begin:end], past_text=self.past_text[:begin], now=self.past[begin:end], past=self.past[:begin],
-            codes=(new[begin:] - shift, new[:begin] - shift, [values[code] for code in used.tolist() if code >= 0]),
+            now_text=self.past_text[begin:end], now_missing=self.past_missing[begin:end], past_text=self.past_text[:begin],
+            past_missing=self.past_missing[:begin], now=self.past[begin:end], past=self.past[:begin], _coding=self._coding.until(end),
         )  # fmt: skip
         return before
 
@@ -347,32 +371,9 @@ class View:
         return bool(counts.max() < 0.97 * known and new.sum() <= 0.02 * known)
 
 
-def coded(texts: pl.Series) -> tuple[Ints, pl.Series, tuple[npt.NDArray[np.uint64], Ints]]:
-    """Each text as the number of its value (-1: null), the values in order, and their hashes, smallest first, with the number of each.
-
-    By hashes of 64 bits, which cost a tenth of comparing texts; two of 100,000 values share one once in 4 billion columns.
-
-    >>> numbers, values, _ = coded(pl.Series(["b", None, "a", "b"]))
-    >>> numbers.tolist(), values.to_list()
-    ([1, -1, 0, 1], ['a', 'b'])
-    """
-    rows = np.flatnonzero(texts.is_not_null().to_numpy())
-    hashes = texts.hash(0).to_numpy()[rows]
-    order = np.argsort(hashes)
-    rising = hashes[order]
-    begins = np.flatnonzero(np.concatenate(([True], rising[1:] != rising[:-1]))) if len(rows) else np.zeros(0, dtype=np.int64)
-    values = texts.gather(rows[order[begins]]).sort()  # sorting takes half the time of asking for the order, which the hashes tell as well
-    by_hash = _by_hash(values)
-    numbers = np.full(texts.len(), -1, dtype=np.int64)
-    numbers[rows[order]] = np.repeat(by_hash[1], np.diff(np.append(begins, len(rows))))
-    return numbers, values, by_hash
-
-
-def _by_hash(values: pl.Series) -> tuple[npt.NDArray[np.uint64], Ints]:
-    """The hashes of values, smallest first, and the place of each value."""
-    hashes = values.hash(0).to_numpy()
-    order = np.argsort(hashes)
-    return hashes[order], order
+def nulls(texts: pl.Series) -> npt.NDArray[np.bool_]:
+    """Where nothing stands."""
+    return texts.is_null().to_numpy() if texts.null_count() else np.zeros(texts.len(), dtype=np.bool_)
 
 
 def different(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -415,10 +416,10 @@ def _texts(series: pl.Series, empty_words: frozenset[str]) -> pl.Series:
             series = series.cast(pl.String)
         except pl.exceptions.PolarsError:
             series = pl.Series(series.name, [None if v is None else str(v) for v in series.to_list()], dtype=pl.String)
-    blank = series.str.strip_chars() == ""
-    if blank.any():
+    few = [value for value in series.to_list() if value is not None] if series.len() <= FEW_ROWS else None
+    if few is None or not all(map(str.strip, few)):  # Python strips all that the engine strips, and is faster than calling it
         series = series.to_frame("x").select(pl.when(pl.col("x").str.strip_chars() != "").then(pl.col("x"))).to_series()
-    if empty_words:
+    if empty_words and (few is None or not empty_words.isdisjoint(few)):
         said = series.is_in(list(empty_words))
         if said.any():
             series = series.to_frame("x").select(pl.when(~said).then(pl.col("x"))).to_series()
@@ -496,7 +497,7 @@ class Comparison:
             if sample is None or not sample.frame.height:
                 continue
             there = set(sample.frame.columns)
-            frame = sample.frame.select([name for name in wanted if name in there])
+            frame = sample.frame if sample.frame.columns == wanted else sample.frame.select([name for name in wanted if name in there])
             frames.append(_spread(frame, share))
             lot.append(np.full(frames[-1].height, number, dtype=np.int64))
         if not frames:
@@ -553,7 +554,7 @@ class Comparison:
             view = None
             if name in self.now_frame.columns and name in self.pool.columns and self.lots:
                 view = View(name, self.plan.columns[name], self.plan, self.now_frame.get_column(name), self.pool.get_column(name), self.lot, self.lots,
-                            self.empty_words, self.profiles)  # fmt: skip
+                            self.empty_words, self.profiles, self.today)  # fmt: skip
             self._views[name] = view
         return self._views[name]
 
@@ -597,7 +598,8 @@ class Comparison:
 def _said_for_nothing(pool: pl.DataFrame, name: str, begin: int, end: int) -> frozenset[str]:
     """Which words for an empty cell stand in some rows of a column of texts."""
     series = pool.get_column(name)[begin:end]
-    return frozenset(series.filter(series.str.strip_chars().str.to_lowercase().is_in(list(MISSING_WORDS))).unique().to_list())
+    word = pl.col("x").str.strip_chars().str.to_lowercase().is_in(list(MISSING_WORDS))
+    return frozenset(series.to_frame("x").select(pl.col("x").filter(word).unique()).to_series().to_list())
 
 
 def _field(state: State | None, field: str) -> float:

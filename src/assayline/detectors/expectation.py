@@ -308,6 +308,11 @@ def _carried(x: Floats) -> Floats:
 
 def _smoothed(x: Floats, weight: float) -> Floats:
     result = np.empty_like(x)
+    if np.isfinite(x).all():
+        level = result[0] = x[0]
+        for i, row in enumerate(x[1:], 1):
+            level = result[i] = level + weight * (row - level)
+        return result
     level = np.where(np.isfinite(x[0]), x[0], np.nan)
     for i, row in enumerate(x):
         level = np.where(np.isnan(level), row, np.where(np.isfinite(row), level + weight * (row - level), level))

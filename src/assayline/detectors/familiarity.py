@@ -10,7 +10,8 @@ import polars as pl
 from assayline.measures import ColumnPlan, Plan, collapsed, shape_of
 from assayline.measures.block import Column
 
-from .comparison import Comparison, Floats, Ints, View, quantiles
+from .coding import Part
+from .comparison import Comparison, Floats, Ints, View, nulls, quantiles
 
 BINS = 32  # of equal share: fine enough to tell two columns apart, coarse enough for a few hundred rows
 MUCH_DRIFT = 0.05  # share of a good lot its forerunners had not prepared for, above which new values are usual
@@ -28,10 +29,10 @@ class Familiarity:
     def __init__(self, view: View, comparison: Comparison) -> None:
         self.view = view
         self.text = comparison.plan
-        past = view.past_text
-        rows = max(1, past.len())
-        self.missing = np.log((past.null_count() + 0.1) / (rows + 0.2))
-        self.filled = np.log((rows - past.null_count() + 0.1) / (rows + 0.2))
+        rows = max(1, len(view.past_missing))
+        missing = int(view.past_missing.sum())
+        self.missing = np.log((missing + 0.1) / (rows + 0.2))
+        self.filled = np.log((rows - missing + 0.1) / (rows + 0.2))
         self.numeric = view.kind == "number" and not (view.is_whole and len(view.codes[2]) <= 200)
         self.drift = _drift(view)
         self.never = max(np.log(0.1 / (rows + 1)) - 4.0, np.log(self.drift + 1e-12) - OWN_PLACE)
@@ -41,13 +42,13 @@ class Familiarity:
             if len(self.edges) > 1:
                 count, different = _between(values, self.edges), _between(view.past_different[0], self.edges)
                 self.density = np.log((count + 0.1) / (len(values) + 1) / np.maximum(different, 1))
-            self.readable = np.log((len(values) + 0.1) / (max(1, rows - past.null_count()) + 0.2))
+            self.readable = np.log((len(values) + 0.1) / (max(1, rows - missing) + 0.2))
             return
         there = np.flatnonzero(view.past_counts)
         counts = view.past_counts[there]
-        known = pl.Series("v", view.codes[2], dtype=pl.String).gather(there)
+        known = view.values.gather(there).alias("v")
         shares = counts.astype(float)
-        new = max((float(view.novelty[0].sum()) + 0.05) / (max(1, rows - past.null_count()) + 0.1), self.drift)
+        new = max((float(view.novelty[0].sum()) + 0.05) / (max(1, rows - missing) + 0.1), self.drift)
         self.log_shares = np.log(shares / shares.sum() * (1 - min(new, 0.98))) if len(shares) else np.zeros(0)
         self.new = np.log(new)
         if self.drift > MUCH_DRIFT:  # where any value may come, a known one is no less likely
@@ -56,7 +57,7 @@ class Familiarity:
         self.by_code[there] = self.log_shares
         shapes = _summed(shape_of(known), counts)  # first the few full shapes: collapsing is what costs
         shapes = _summed(collapsed(shapes.get_column("v")), shapes.get_column("n").to_numpy())
-        total = max(1, past.len() - past.null_count())
+        total = max(1, len(view.past_missing) - missing)
         self.shapes = shapes.get_column("v")
         self.shape_shares = np.log(shapes.get_column("n").to_numpy().astype(float) / total)
 
@@ -72,7 +73,7 @@ class Familiarity:
                 outside = np.isfinite(values) & ~inside
                 result[outside] = min(self.never + 2, float(self.density.min()) - 2) + self.filled  # never likelier than a value inside
             return np.where(cells.missing, self.missing, result)
-        result = self.by_code[self.view.code_of(cells.texts)]
+        result = self.by_code[self.view.code_of(cells.part)]
         strange = np.isnan(result) & ~cells.missing
         if strange.any():
             fits = cells.shapes.filter(pl.Series(strange)).replace_strict(self.shapes, pl.Series(self.shape_shares), default=None,
@@ -90,14 +91,15 @@ class Cells:
     """
 
     def __init__(self, texts: pl.Series) -> None:
-        self.texts, self.missing = texts, texts.is_null().to_numpy()
+        self.texts, self.missing = texts, nulls(texts)
+        self.part = Part(texts, self.missing)
         self._numbers: dict[tuple[str, str], Floats] = {}
 
     def numbers(self, plan: ColumnPlan, text: Plan) -> Floats:
         """As a column of numbers reads them; NaN where they do not read so."""
         key = (plan.kind, plan.parse)
         if key not in self._numbers:
-            self._numbers[key] = Column(self.texts, plan, 0, text).typed.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
+            self._numbers[key] = Column(self.texts, plan, 0, text).typed.cast(pl.Float64, strict=False).to_numpy()
         return self._numbers[key]
 
     @cached_property

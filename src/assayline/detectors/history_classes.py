@@ -98,7 +98,7 @@ def _absent(comparison: Comparison, view: View, before: np.ndarray, today: np.nd
     yield Suspicion(Finding(
         code, (view.name,), sentence, severity=0.55 if share > 0.1 else 0.45, layer="history", where=f"{view.name} = {names[0]}",
         evidence={"missing_values": len(names), "usual_rows": lost, "usual_share": round(share, 4)}, suggestion=f"ask why {words} {shown} came",
-        picture={"kind": "bars", "labels": [values[i] for i in kept], "values": today[kept].tolist(), "marked": marked, "unit": "rows"},
+        picture={"kind": "bars", "labels": [values[i] for i in kept.tolist()], "values": today[kept].tolist(), "marked": marked, "unit": "rows"},
     ), float(p[order[0]]))  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from assayline.core import Finding
 
 from .comparison import Comparison, Floats, View, quantiles
 from .expectation import Levels, levels, shares
-from .resemblance import largest_gap
+from .resemblance import gap_of_rising, largest_gap
 from .suspicion import Suspicion
 from .wording import lots, number, percent
 
@@ -226,7 +226,7 @@ def _gap(view: View) -> float:
     today, total, sizes = len(view.now_known), len(view.past_rising), view.number_sizes
     if today < LEAST_NUMBERS or not ((sizes >= LEAST_NUMBERS) & (total - sizes >= LEAST_NUMBERS)).any():
         return 0.0
-    return largest_gap(view.now_known, view.past_rising) * float(np.sqrt(today * total / (today + total)))
+    return gap_of_rising(np.sort(view.now_known), view.past_rising) * float(np.sqrt(today * total / (today + total)))
 
 
 def _gaps(view: View, last: int | None = None) -> Floats:

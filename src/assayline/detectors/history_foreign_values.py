@@ -84,7 +84,7 @@ _TESTS = {"disguised_missing": is_missing_word, "mojibake": is_damaged, "test_re
 def _cells(view: View, reason: str) -> int:
     now, _, values = view.codes
     today = np.bincount(now[now >= 0], minlength=len(values))
-    return int(sum(today[i] for i in np.flatnonzero(today) if _TESTS[reason](values[i])))
+    return int(sum(today[i] for i in np.flatnonzero(today).tolist() if _TESTS[reason](values[i])))
 
 
 def _usual(view: View, reason: str, otherwise: np.ndarray) -> np.ndarray:

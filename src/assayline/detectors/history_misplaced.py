@@ -113,8 +113,11 @@ class _Sides:
         return self._of(self._view.codes[1][self._some])
 
     def _of(self, codes: Ints) -> tuple[Cells, Ints]:
-        values, used = self._view.codes[2], different(codes)
-        return Cells(pl.Series([None if code < 0 else values[code] for code in used.tolist()], dtype=pl.String)), np.searchsorted(used, codes)
+        used = different(codes)
+        values = self._view.values[used[used >= 0]]
+        if len(used) and used[0] < 0:
+            values = pl.concat([pl.Series([None], dtype=pl.String), values.alias("")])
+        return Cells(values), np.searchsorted(used, codes)
 
 
 class _Moved:

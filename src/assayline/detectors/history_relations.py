@@ -13,7 +13,7 @@ import polars as pl
 from assayline.core import Cell, Finding
 from assayline.measures import Block, shown
 
-from .comparison import Comparison, Floats, Ints, View
+from .comparison import Comparison, Floats, Ints, View, quantiles
 from .expectation import both_tails, levels
 from .ranked_rows import cells_of_today
 from .suspicion import Suspicion
@@ -116,7 +116,7 @@ def _cut_numbers(view: View) -> Cut | None:
     known = view.past_known
     if len(known) < LEAST_ROWS:
         return None
-    edges = np.unique(np.quantile(known, QUANTILES))
+    edges = np.unique(quantiles(view.past_rising, QUANTILES))
     missing = float((~np.isfinite(view.past)).mean()) >= MISSING_BIN
 
     def cut(numbers: Floats) -> Ints:

@@ -32,7 +32,7 @@ class TextLength:
             if view.kind != "text" or (view.is_closed and len(view.codes[2]) < 60):
                 continue
             now = view.now_text.drop_nulls().str.len_chars().to_numpy()
-            past = view.past_text.str.len_chars().fill_null(0).to_numpy()
+            past = view.past_characters
             if len(now) < 4:
                 continue
             width = int(now.max())

@@ -23,7 +23,11 @@ def largest_gap(a: Floats, b: Floats) -> float:
     """
     if not len(a) or not len(b):
         return 1.0
-    a, b = np.sort(a), np.sort(b)
+    return gap_of_rising(np.sort(a), np.sort(b))
+
+
+def gap_of_rising(a: Floats, b: Floats) -> float:
+    """The same of two samples that are in order already and not empty."""
     few, many = (a, b) if len(a) <= len(b) else (b, a)
     # Between two values of one sample only the share of the other climbs: the gap is largest at a value of the smaller one, or just below it.
     return max(

@@ -39,7 +39,7 @@ class Fit:
     def of(self, series: pl.Series) -> np.ndarray:
         """Which values fit; an empty cell fits anywhere."""
         fits = series.str.contains(self.pattern) if self.pattern else series.is_in(list(self.words))
-        return fits.fill_null(True).to_numpy()
+        return (fits.fill_null(True) if fits.null_count() else fits).to_numpy()
 
 
 def fits_of(profile: Profile) -> dict[str, Fit]:
@@ -114,9 +114,11 @@ def shifted_rows(frame: pl.DataFrame, names: Sequence[str], fits: Mapping[str, F
             text.append(None)
             continue
         text.append(series)
-        filled[at] = series.is_not_null().to_numpy()
+        filled[at] = series.is_not_null().to_numpy() if series.null_count() else True
         if name in fits:
-            misfit[at] = ~fits[name].of(series) & ~_says_nothing(series)
+            misfit[at] = ~fits[name].of(series)
+            if misfit[at].any():
+                misfit[at] &= ~_says_nothing(series)
     rows = np.flatnonzero(misfit.sum(axis=0) >= LEAST_MISFITS)
     if not len(rows):
         return []

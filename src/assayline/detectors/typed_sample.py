@@ -39,11 +39,11 @@ def floats(block: Block, column: str) -> Floats | None:
     if series.dtype == pl.String:
         plain = parse_number(series, "number")
         if plain.len() - plain.null_count() > PLAIN * (series.len() - series.null_count()):
-            values: Floats = plain.fill_null(float("nan")).to_numpy()
+            values: Floats = plain.to_numpy()
             return np.where(np.isfinite(values), values, np.nan)
     found = block.column(column)
     if found.kind not in ("number", "time"):
         return None
     typed = found.typed.to_physical() if found.kind == "time" else found.typed
-    values = typed.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
+    values = typed.cast(pl.Float64, strict=False).to_numpy()
     return np.where(np.isfinite(values), values, np.nan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -151,6 +151,19 @@ def kept_for(profile: Profile, name: str, asked: Hashable, make: Callable[[], T]
         found = store[name] = (asked, make())
     answer: T = found[1]
     return answer
+
+
+def handed_on(profiles: Iterable[Profile], name: str) -> Any:
+    """What was kept of several profiles with one of them; it is kept there no more, so that there is one of it only. None where there is none.
+
+    Args:
+        profiles: where it may be.
+        name: what it is.
+    """
+    found = None
+    for profile in profiles:
+        found = profile.__dict__.get("_kept", {}).pop(name, None) or found
+    return found
 
 
 def natures(profile: Profile) -> dict[str, Nature]:

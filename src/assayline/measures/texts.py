@@ -197,10 +197,8 @@ def collapsed(shapes: pl.Series) -> pl.Series:
     """
     if shapes.len() <= FEW:
         return pl.Series(shapes.name, [_RUNS.sub(r"\1", shape) for shape in shapes.to_list()], dtype=pl.String)
-    return (
-        shapes.str.replace_all("A+", "A").str.replace_all("a+", "a").str.replace_all("9+", "9").str.replace_all("u+", "u")
-        .str.replace_all(" +", " ")
-    )  # fmt: skip
+    whole = pl.col("x").str.replace_all("A+", "A").str.replace_all("a+", "a").str.replace_all("9+", "9")
+    return shapes.alias("x").to_frame().select(whole.str.replace_all("u+", "u").str.replace_all(" +", " ")).to_series().alias(shapes.name)
 
 
 def _tally(shapes: pl.Series, weights: npt.NDArray[np.int64] | None) -> tuple[pl.Series, npt.NDArray[np.int64]]:

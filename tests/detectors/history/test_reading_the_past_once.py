@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assayline.core import Past, Profile
-from assayline.detectors.comparison import Comparison, coded, different, quantiles
+from assayline.detectors.coding import Coding, Part
+from assayline.detectors.comparison import Comparison, different, nulls, quantiles
 from assayline.detectors.history import History
 from assayline.measures import profile
 
@@ -29,13 +30,36 @@ def past(lots: list[Profile]) -> Past:
     return Past(tuple(lots), tuple(f"lot {number}" for number in range(len(lots))))
 
 
+def part(texts: list[str | None]) -> Part:
+    series = pl.Series(texts, dtype=pl.String)
+    return Part(series, nulls(series))
+
+
 @given(st.lists(st.one_of(st.none(), st.text(max_size=3)), max_size=30))
 @settings(max_examples=200, deadline=None)
 def test_codes_are_the_places_of_the_values_in_order(texts: list[str | None]) -> None:
-    numbers, values, _ = coded(pl.Series(texts, dtype=pl.String))
+    coding = Coding.of([part(texts)])
 
+    numbers, values = coding.numbers, coding.values
     assert values.to_list() == sorted({text for text in texts if text is not None}, key=lambda text: text.encode())
     assert [None if number < 0 else values[number] for number in numbers.tolist()] == texts
+
+
+@given(st.lists(st.lists(st.one_of(st.none(), st.text(max_size=2)), max_size=8), min_size=1, max_size=8), st.integers(1, 4))
+@settings(max_examples=200, deadline=None)
+def test_codes_that_move_on_with_the_window_are_those_of_the_window(lots: list[list[str | None]], width: int) -> None:
+    parts = [part(texts) for texts in lots]
+
+    moved = Coding.of(parts[:width])
+    for end in range(width + 1, len(parts) + 1):
+        moved = moved.moved(parts[end - width : end]) or Coding.of(parts[end - width : end])
+
+    fresh = Coding.of(parts[-width:])
+    assert moved.parts == fresh.parts
+    assert moved.numbers.tolist() == fresh.numbers.tolist()
+    assert moved.values.to_list() == fresh.values.to_list()
+    assert moved.hashes.tolist() == fresh.hashes.tolist()
+    assert moved.places.tolist() == fresh.places.tolist()
 
 
 @given(NUMBERS, st.lists(st.floats(0, 1), min_size=1, max_size=5))
@@ -50,7 +74,7 @@ def test_the_codes_of_any_texts_are_found_again() -> None:
     view = Comparison(profile(lot(9)), past(earlier)).view("site")
     assert view is not None
 
-    found = view.code_of(pl.Series(["Gent", None, "Oslo", "Bonn"]))
+    found = view.code_of(part(["Gent", None, "Oslo", "Bonn"]))
 
     assert [view.codes[2][code] if code >= 0 else None for code in found.tolist()] == ["Gent", None, None, "Bonn"]
 
