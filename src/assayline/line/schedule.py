@@ -30,6 +30,7 @@ MOST_AT_ONCE = 100  # times that "all" gives back at once, oldest first; the nex
 ON_TIME = timedelta(minutes=5)  # what "none" still takes: a worker that was busy is no outage
 DAY = timedelta(hours=25)  # no zone moves its clock by more (Pacific/Apia and Kwajalein left out or repeated a day)
 LAST = datetime(9998, 1, 1, tzinfo=UTC)  # a year later some local times have no date any more
+REFERENCE_YEAR = 2026  # whose changes of the clock `spread` looks at; where a zone has other habits later, one hour of one day is fuller
 CHOICES = 32  # hashes a name may have tried; with so many the emptiest of 24 hours is missed by one name in four
 FAIR = 1.5  # times the mean load of an hour that one hour may have
 
@@ -116,6 +117,7 @@ def slots(schedule: Schedule, after: datetime, until: datetime) -> list[datetime
     return sorted(found)
 
 
+@lru_cache(maxsize=8192)  # asked again and again by whoever waits for it
 def next_slot(schedule: Schedule, after: datetime) -> datetime | None:
     """The first time after a moment; None where that is thousands of years away."""
     zone = zone_of(schedule.zone)
@@ -158,6 +160,8 @@ def due(schedule: Schedule, last_served: datetime | None, now: datetime) -> tupl
     >>> len(due(nightly, datetime(2026, 5, 1, 3, tzinfo=UTC), datetime(2026, 5, 4, 12, tzinfo=UTC)))
     3
     """
+    if last_served is not None and (coming := next_slot(schedule, last_served)) is not None and coming > now:
+        return ()
     newest = last_slot(schedule, now)
     if newest is None or (last_served is not None and newest <= last_served) or not open_at(schedule.opened(), now):
         return ()
@@ -196,20 +200,26 @@ def spread(schedules: Iterable[Schedule]) -> tuple[Schedule, ...]:
     6
     """
     given = list(schedules)
-    weights = [_load(one) for one in given]
-    fair = FAIR * sum(sum(load.values()) for load in weights) / (24 * 7)
-    busy = dict.fromkeys(((day, hour) for day in range(7) for hour in range(24)), 0.0)
     chosen: dict[int, Schedule] = {}
-    for number in sorted(range(len(given)), key=lambda one: (hashlib.sha256(given[one].name.encode()).digest(), given[one].name)):
-        chosen[number] = best = _emptiest(given[number], busy, fair)
-        for bin_, load in _load(best).items():
-            busy[bin_] += load
+    for zone in sorted({one.zone for one in given}):  # each for itself, since in summer their clocks move against each other
+        busy = dict.fromkeys(((day, hour) for day in range(7) for hour in range(24)), 0.0)
+        ours = [number for number, one in enumerate(given) if one.zone == zone]
+        fair = FAIR * sum(_times_a_week(given[number]) for number in ours) / len(busy)
+        for number in sorted(ours, key=lambda one: _turn(given[one])):
+            chosen[number] = best = _emptiest(given[number], busy, fair)
+            for bin_, load in _load(best).items():
+                busy[bin_] += load
     return tuple(chosen[number] for number in range(len(given)))
+
+
+def _turn(schedule: Schedule) -> tuple[bool, bytes, str]:
+    """Who comes first: those that have no choice, then by a digest of the name."""
+    return "H" in _plain(schedule.every), hashlib.sha256(schedule.name.encode()).digest(), schedule.name
 
 
 def _emptiest(schedule: Schedule, busy: dict[tuple[int, int], float], fair: float) -> Schedule:
     best, least = schedule, float("inf")
-    for choice in range(CHOICES if "H" in _plain(schedule.every) else 1):
+    for choice in range(CHOICES if _turn(schedule)[0] else 1):
         one = replace(schedule, choice=choice)
         height = max((busy[bin_] + load for bin_, load in _load(one).items()), default=0.0)
         if height <= fair:
@@ -220,12 +230,47 @@ def _emptiest(schedule: Schedule, busy: dict[tuple[int, int], float], fair: floa
 
 
 def _load(schedule: Schedule) -> dict[tuple[int, int], float]:
-    """How often it runs in each hour of a week, for a schedule of some days of the month its share of them."""
+    """How often it runs in each hour of a week; for a schedule of some days of the month its share of them.
+
+    An hour that is left out in spring falls together with the next one, so its load counts for both.
+    """
     minutes, hours, days, months, weekdays = _fields(_plain(schedule.every), schedule.hashed)
     times = 60 if minutes == ("*",) else len(minutes)
     share = times * (1.0 if days == ("*",) else len(days) / 30.4) * (1.0 if months == ("*",) else len(months) / 12)
     on_days = range(7) if weekdays == ("*",) or days != ("*",) else {int(one) % 7 for one in weekdays if str(one).isdigit()}
-    return {(day, hour): share for day in on_days for hour in (range(24) if hours == ("*",) else [int(one) for one in hours])}
+    on_hours = list(range(24)) if hours == ("*",) else [int(one) for one in hours]
+    if not is_hourly(schedule):
+        on_hours += [after for hour, after in left_out(schedule.zone).items() if hour in on_hours]
+    load: dict[tuple[int, int], float] = {}
+    for day in on_days:
+        for hour in on_hours:
+            load[day, hour] = load.get((day, hour), 0.0) + share
+    return load
+
+
+def _times_a_week(schedule: Schedule) -> float:
+    """Its times, each counted once."""
+    return sum(_load(replace(schedule, zone="UTC")).values())
+
+
+@lru_cache(maxsize=256)
+def left_out(zone: str) -> dict[int, int]:
+    """The hours that some day of the year lacks, each with the hour its times come in instead.
+
+    >>> left_out("Europe/Stockholm"), left_out("UTC")
+    ({2: 3}, {})
+    """
+    clock, found = zone_of(zone), {}
+    for day in range(366):
+        midnight = datetime(REFERENCE_YEAR, 1, 1) + timedelta(days=day)
+        if midnight.replace(tzinfo=clock).utcoffset() == (midnight + timedelta(days=1)).replace(tzinfo=clock).utcoffset():
+            continue
+        for hour in range(24):
+            wall = midnight.replace(hour=hour, minute=30)
+            (moment,) = _instants(wall, clock, hourly=False)
+            if _wall(moment, clock) != wall:
+                found[hour] = _wall(moment, clock).hour
+    return found
 
 
 def _walls(schedule: Schedule, start: datetime, *, backwards: bool) -> Iterator[datetime]:
