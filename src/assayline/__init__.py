@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from .core import Cell, Finding, Report, Verdict
     from .errors import AssaylineError, LotHeld
     from .line.api import gate
+    from .line.progress import progress
     from .scanning import scan
 
-__all__ = ["AssaylineError", "Cell", "Finding", "LotHeld", "Report", "Verdict", "__version__", "gate", "scan"]
+__all__ = ["AssaylineError", "Cell", "Finding", "LotHeld", "Report", "Verdict", "__version__", "gate", "progress", "scan"]
 
-_HOMES = {"Cell": "core", "Finding": "core", "Report": "core", "Verdict": "core", "AssaylineError": "errors", "LotHeld": "errors", "gate": "line.api", "scan": "scanning"}
+_HOMES = {
+    "Cell": "core", "Finding": "core", "Report": "core", "Verdict": "core", "AssaylineError": "errors", "LotHeld": "errors", "gate": "line.api",
+    "progress": "line.progress", "scan": "scanning",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -80,7 +80,10 @@ def test_pauses_are_learned_and_a_budget_of_seconds_comes_before_what_was_learne
     assert (limits.max_runtime_seconds, limits.idle_seconds, limits.cpu_seconds, limits.memory_bytes) == (60, 1200, 20, 1 << 30)
 
 
-@pytest.mark.parametrize(("given_", "said"), [({"cpu": 1}, "nothing that is budgeted"), ({"rows": -1}, "give it a number"), ({"money": "10"}, "give it a number"), ({"money": True}, "give it a number"), (7, "names and numbers")])
+@pytest.mark.parametrize(
+    ("given_", "said"),
+    [({"cpu": 1}, "nothing that is budgeted"), ({"rows": -1}, "give it a number"), ({"money": "10"}, "give it a number"), ({"money": True}, "give it a number"), (7, "names and numbers")],
+)  # fmt: skip
 def test_a_budget_that_cannot_be_is_refused(given_: object, said: str) -> None:
     with pytest.raises(MisuseError, match=said):
         Budget.parse(given_, "assay.toml: [budget]")
