@@ -1,7 +1,7 @@
 """Runs the functions of steps in a process of their own, watched: what they cost is measured, and one that hangs or takes too much is ended.
 
 parent                                         child (own session; serves all steps of one run of the line)
-  request, one JSON line     ── stdin ──▶      loads the line's file once, calls the step, writes its result as Parquet
+  request, one JSON line     ── stdin ──▶      calls the step; the line's file stays loaded for the next
   rows done, result or error ◀─ a pipe ──      whatever the step prints goes to a log file
 
 Steps are written by the users of this machine: they may use files and the network, unlike readers of files that strangers wrote (`tables/child.py`).
@@ -23,7 +23,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from assayline.errors import MisuseError
 from assayline.tables.child import resident_bytes
@@ -34,25 +34,8 @@ from .progress import listen
 LOOK_SECONDS = 0.1  # between two looks at the memory and time of the process and what it started
 KEPT_LOG_BYTES = 64 << 10
 MOST_LOG_BYTES = 16 << 20  # a step that prints each row of millions must not fill the disk
-LOADER = "assayline.line.definition:load_line"
-OUTPUT, LOG = "output.parquet", "log.txt"
-
-
-class Called(Protocol):
-    """A step as it is called in the child: it reads its inputs, calls the user's function, gives a frame."""
-
-    def call(self, inputs: Mapping[str, list[str]], *, takes: Mapping[str, str], parameters: Mapping[str, Any]) -> object:
-        """The result: a frame of Polars, PyArrow or pandas. `inputs` are paths of Parquet files by parameter."""
-        ...
-
-
-class Loaded(Protocol):
-    """What the loader makes of a line's file."""
-
-    @property
-    def steps(self) -> Mapping[str, Called]:
-        """By name."""
-        ...
+WORK = "assayline.line.step_work:work"  # called as work(request, tell): gives {"path", "rows_in", "rows_out"}
+LOG = "log.txt"
 
 
 @dataclass(frozen=True)
@@ -73,7 +56,8 @@ class StepResult:
 
     Args:
         path: of its result, a Parquet file; None where it failed.
-        rows: of the result.
+        rows_in: of its inputs.
+        rows_out: of its result.
         costs: wall_seconds, cpu_seconds (user and system, of the process and its children), memory_bytes (the most that was seen, ten looks a second)
             and, for a step that reports progress, longest_pause_seconds.
         error: why it failed, or None.
@@ -82,7 +66,8 @@ class StepResult:
     """
 
     path: str | None
-    rows: int
+    rows_in: int
+    rows_out: int
     costs: Mapping[str, float]
     error: StepFailure | None = None
     stopped_by: str = ""
@@ -174,8 +159,8 @@ class StepWorker:
         """Runs one step.
 
         Args:
-            request: "file" (the line's), "step" (its name), "inputs" ({parameter: [Parquet files]}), "takes", "parameters", "folder" (for its result and its log),
-                and "loader" ("module:function") where it is not the line's own.
+            request: what the work is called with, plain values; "file" is the line's, "folder" is for its result and its log, and "work" says "module:function" where
+                it is not the line's own.
             limits: at what it is ended.
             on_progress: receives the rows done.
             asked_to_stop: whether it is to be ended at once; asked ten times a second.
@@ -194,14 +179,14 @@ class StepWorker:
         try:
             with contextlib.suppress(OSError):  # it died; its exit code says why
                 assert process.stdin is not None
-                process.stdin.write(json.dumps({"loader": LOADER, **request}).encode() + b"\n")
+                process.stdin.write(json.dumps({"work": WORK, **request}).encode() + b"\n")
                 process.stdin.flush()
             reason = _watch(process, watched, asked_to_stop)
         finally:
             if watched.answer is None:
                 self._end()
         printed = (watched.tail + _end_of(log))[-KEPT_LOG_BYTES:].decode("utf-8", "replace")
-        return _result(folder, watched, reason, process.returncode, printed)
+        return _result(watched, reason, process.returncode, printed)
 
     def _ready(self, file: str) -> subprocess.Popen[bytes]:
         try:
@@ -277,14 +262,15 @@ def _watch(process: subprocess.Popen[bytes], watched: _Watched, asked_to_stop: C
                     return reason
 
 
-def _result(folder: str, watched: _Watched, reason: str, code: int | None, printed: str) -> StepResult:
+def _result(watched: _Watched, reason: str, code: int | None, printed: str) -> StepResult:
     costs, answer = watched.costs(), watched.answer
     if answer is None:
         error = StepFailure(_STOPPED[reason].format(limits=watched.limits), "") if reason else _death(code or 0)
-        return StepResult(None, 0, costs, error, reason, printed)
+        return StepResult(None, 0, 0, costs, error, reason, printed)
     if "error" in answer:
-        return StepResult(None, 0, costs, StepFailure(answer["error"]["kind"], answer["error"]["message"], tuple(answer["error"]["lines"])), "", printed)
-    return StepResult(os.path.join(folder, OUTPUT), int(answer["rows"]), costs, None, "", printed)
+        return StepResult(None, 0, 0, costs, StepFailure(answer["error"]["kind"], answer["error"]["message"], tuple(answer["error"]["lines"])), "", printed)
+    made = answer["made"]
+    return StepResult(made["path"], int(made["rows_in"]), int(made["rows_out"]), costs, None, "", printed)
 
 
 _STOPPED = {
@@ -365,12 +351,11 @@ def serve() -> None:
             channel.write(json.dumps(message, ensure_ascii=True).encode() + b"\n")
 
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    lines: dict[str, Loaded] = {}
     for text in iter(requests.readline, b""):
-        send(_answer(json.loads(text), lines, lambda rows: send({"progress": rows})))
+        send(_answer(json.loads(text), lambda rows: send({"progress": rows})))
 
 
-def _answer(request: Mapping[str, Any], lines: dict[str, Loaded], tell: Callable[[int], None]) -> dict[str, Any]:
+def _answer(request: Mapping[str, Any], tell: Callable[[int], None]) -> dict[str, Any]:
     log = os.open(os.path.join(request["folder"], LOG), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -378,11 +363,11 @@ def _answer(request: Mapping[str, Any], lines: dict[str, Loaded], tell: Callable
     before = _used()
     listen(tell)
     try:
-        rows = _called(request, lines)
+        made = _made(request)
     except BaseException as error:  # noqa: BLE001 - sys.exit and the engine's panics too: the step failed, and the next one may be asked for
         answer: dict[str, Any] = {"error": _as_json(error, str(request["file"]))}
     else:
-        answer = {"rows": rows}
+        answer = {"made": made}
     listen(None)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
@@ -390,34 +375,13 @@ def _answer(request: Mapping[str, Any], lines: dict[str, Loaded], tell: Callable
     return {**answer, "cpu_seconds": _used() - before, "memory_bytes": resident_bytes(os.getpid())}
 
 
-def _called(request: Mapping[str, Any], lines: dict[str, Loaded]) -> int:
-    import polars as pl
-
-    file = str(request["file"])
-    if file not in lines:
-        folder = os.path.dirname(os.path.abspath(file))
-        if folder not in sys.path:
-            sys.path.insert(0, folder)  # modules beside the line
-        module, _, name = str(request["loader"]).partition(":")
-        lines[file] = getattr(importlib.import_module(module), name)(file)
-    step = lines[file].steps[request["step"]]
-    result = step.call(request["inputs"], takes=request.get("takes", {}), parameters=request.get("parameters", {}))
-    frame = result.collect() if isinstance(result, pl.LazyFrame) else result if isinstance(result, pl.DataFrame) else _frame(result, str(request["step"]))
-    output = os.path.join(request["folder"], OUTPUT)
-    frame.write_parquet(output + ".part")
-    os.replace(output + ".part", output)
-    return int(frame.height)
-
-
-def _frame(result: object, step: str) -> Any:
-    import polars as pl
-    import pyarrow as pa
-
-    if isinstance(result, pa.Table | pa.RecordBatch) or type(result).__module__.partition(".")[0] == "pandas":
-        frame = pl.DataFrame(result)
-        if isinstance(frame, pl.DataFrame):
-            return frame
-    raise TypeError(f"the step {step} gave {type(result).__name__}; a step gives a frame of Polars, PyArrow or pandas")
+def _made(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    folder = os.path.dirname(os.path.abspath(str(request["file"])))
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # modules beside the line
+    module, _, name = str(request["work"]).partition(":")
+    made: Mapping[str, Any] = getattr(importlib.import_module(module), name)(request, lambda progress: None)
+    return made
 
 
 def _used() -> float:
@@ -446,4 +410,4 @@ def _end_with(parent: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-__all__ = ["LOADER", "Called", "Loaded", "StepFailure", "StepResult", "StepWorker", "cpu_seconds", "descendants", "run_step_in_child"]
+__all__ = ["WORK", "StepFailure", "StepResult", "StepWorker", "cpu_seconds", "descendants", "run_step_in_child"]
