@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from .errors import AssaylineError, LotHeld
     from .line.api import gate
     from .line.definition import Line
+    from .line.progress import progress
     from .scanning import scan
 
-__all__ = ["AssaylineError", "Cell", "Finding", "Line", "LotHeld", "Report", "Table", "Verdict", "__version__", "gate", "scan"]
+__all__ = ["AssaylineError", "Cell", "Finding", "Line", "LotHeld", "Report", "Table", "Verdict", "__version__", "gate", "progress", "scan"]
 
 _HOMES = {
     "Cell": "core", "Finding": "core", "Report": "core", "Verdict": "core", "AssaylineError": "errors", "LotHeld": "errors", "Line": "line.definition",
-    "gate": "line.api", "scan": "scanning",
+    "gate": "line.api", "progress": "line.progress", "scan": "scanning",
 }  # fmt: skip
 
 

@@ -65,11 +65,56 @@ def held(ledger: SqlLedger, name: str, *, patience_seconds: float = 3600.0, stal
     """
     stale = _stale_seconds() if stale_seconds is None else stale_seconds
     lease = _acquire(ledger, name, patience_seconds, stale)
+    with _beating(ledger, lease, stale):
+        yield lease
+
+
+class Watch:
+    """What was seen of other holders between two tries, so that one who never waits notices too that a holder stands still.
+
+    >>> watch = Watch()
+    >>> watch.silent_seconds("sales", 1, 0, 10.0), watch.silent_seconds("sales", 1, 0, 12.5), watch.silent_seconds("sales", 1, 1, 13.0)
+    (0.0, 2.5, 0.0)
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, int, float]] = {}
+
+    def silent_seconds(self, name: str, token: int, beat: int, moment: float) -> float:
+        """For how long the counter of a holder has stood still, by the waiter's own clock."""
+        seen = self._seen.get(name)
+        if seen is None or seen[:2] != (token, beat):
+            self._seen[name] = seen = (token, beat, moment)
+        return moment - seen[2]
+
+
+@contextlib.contextmanager
+def tried(ledger: SqlLedger, name: str, watch: Watch, *, stale_seconds: float | None = None) -> Iterator[Lease | None]:
+    """Holds what nobody else holds, and lets go of it at the end; None, at once, where somebody does.
+
+    Args:
+        ledger: where the lease is written.
+        name: what is held.
+        watch: the same one at every try: by it a holder is noticed that is silent for too long.
+        stale_seconds: how long a holder may be silent; 15, or ASSAY_STALE_SECONDS, when None.
+    """
+    stale = _stale_seconds() if stale_seconds is None else stale_seconds
+    lease, _ = _attempt(ledger, name, watch, stale)
+    if lease is None:
+        yield None
+        return
+    with _beating(ledger, lease, stale):
+        yield lease
+
+
+@contextlib.contextmanager
+def _beating(ledger: SqlLedger, lease: Lease, stale_seconds: float) -> Iterator[None]:
+    """Raises the counter of a lease meanwhile, and lets go of it at the end."""
     ended = threading.Event()
-    heart = threading.Thread(target=_beat, args=(ledger, lease, ended, stale / BEATS), name="assay-lease", daemon=True)
+    heart = threading.Thread(target=_beat, args=(ledger, lease, ended, stale_seconds / BEATS), name="assay-lease", daemon=True)
     heart.start()
     try:
-        yield lease
+        yield
     finally:
         ended.set()
         heart.join()
@@ -78,25 +123,30 @@ def held(ledger: SqlLedger, name: str, *, patience_seconds: float = 3600.0, stal
 
 
 def _acquire(ledger: SqlLedger, name: str, patience_seconds: float, stale_seconds: float) -> Lease:
-    holder = me()
-    begun = seen_at = time.monotonic()
-    seen: tuple[int, int] | None = None
+    watch, begun = Watch(), time.monotonic()
     while True:
-        with ledger.read() as connection:
-            row = connection.execute(sa.select(LEASES).where(LEASES.c.name == name)).first()
-        moment = time.monotonic()
-        if row is not None and (int(row.token), int(row.beat)) != seen:
-            seen, seen_at = (int(row.token), int(row.beat)), moment
-        if row is None or not row.holder or is_gone(row.holder) or moment - seen_at > stale_seconds:
-            with ledger.write() as writing:
-                again = writing.connection.execute(sa.select(LEASES).where(LEASES.c.name == name)).first()
-                if (again is None) == (row is None) and (again is None or row is None or (again.token, again.beat) == (row.token, row.beat)):
-                    token = 1 if again is None else int(again.token) + 1
-                    _put(writing.connection, name, token, holder, 0, new=again is None)
-                    return Lease(name, token)
-        if moment - begun > patience_seconds:
-            raise LedgerError(f"{name}: another process ({row.holder if row else '?'}) has held this flow for {patience_seconds:g} seconds; try again later")
+        lease, holder = _attempt(ledger, name, watch, stale_seconds)
+        if lease is not None:
+            return lease
+        if time.monotonic() - begun > patience_seconds:
+            raise LedgerError(f"{name}: another process ({holder or '?'}) has held this flow for {patience_seconds:g} seconds; try again later")
         time.sleep(POLL_SECONDS)
+
+
+def _attempt(ledger: SqlLedger, name: str, watch: Watch, stale_seconds: float) -> tuple[Lease | None, str]:
+    """The lease where it is free or its holder is gone or silent; else None and who holds it."""
+    with ledger.read() as connection:
+        row = connection.execute(sa.select(LEASES).where(LEASES.c.name == name)).first()
+    silent = 0.0 if row is None else watch.silent_seconds(name, int(row.token), int(row.beat), time.monotonic())
+    if row is not None and row.holder and not is_gone(row.holder) and silent <= stale_seconds:
+        return None, str(row.holder)
+    with ledger.write() as writing:
+        again = writing.connection.execute(sa.select(LEASES).where(LEASES.c.name == name)).first()
+        if (again is None) != (row is None) or (again is not None and row is not None and (again.token, again.beat) != (row.token, row.beat)):
+            return None, "" if again is None else str(again.holder)  # somebody was faster
+        token = 1 if again is None else int(again.token) + 1
+        _put(writing.connection, name, token, me(), 0, new=again is None)
+        return Lease(name, token), ""
 
 
 def _stale_seconds() -> float:

@@ -122,6 +122,12 @@ def last_slot(connection: Connection, schedule: str) -> str | None:
     return newest
 
 
+def last_slots(connection: Connection) -> dict[str, str]:
+    """The newest served time (UTC) of each schedule that has one."""
+    rows = connection.execute(sa.select(SLOTS.c.schedule, sa.func.max(SLOTS.c.slot)).group_by(SLOTS.c.schedule))
+    return {str(schedule): str(slot) for schedule, slot in rows}
+
+
 def weakenings(connection: Connection, *, only_on: bool = True) -> list[Row[Any]]:
     """The recorded reasons why a finding does not hold further down, by number."""
     query = sa.select(WEAKENED).order_by(WEAKENED.c.number)
