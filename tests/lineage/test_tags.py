@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assayline.core import Verdict
-from assayline.lineage import FOREVER, Edge, Tag, Weakening, derived, in_force, joined, verdict_of
+from assayline.core import CATALOGUE, Verdict
+from assayline.lineage import FOREVER, Edge, Tag, Weakening, columns_concerned, derived, in_force, joined, verdict_of
+from assayline.lineage.tags import ABOUT_VALUES
 
 LATE = Tag(Verdict.WARN, "Rows of an hour are missing.", "rides", 3, "missing_day", ("started_at",), 0.1, "2026-02-01", ("started_at",))
 
@@ -93,3 +94,8 @@ def test_a_recorded_reason_weakens_what_it_names_and_nothing_else() -> None:
     assert [(one.code, one.weakened) for one in found] == [("typo", ""), ("missing_day", "ann: the hour was a holiday")]
     assert verdict_of(derived((LATE,), weakenings=[reason], moment="2026-01-15")) == Verdict.WARN
     assert not Weakening("rides", "missing_day", ("other",)).covers(LATE, "2026-01-10")
+
+
+def test_codes_that_are_about_values_are_codes_of_the_catalogue() -> None:
+    assert sorted(ABOUT_VALUES - set(CATALOGUE)) == []
+    assert columns_concerned("a_plug_ins_code", ["a"]) == ()

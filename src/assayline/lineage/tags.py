@@ -2,10 +2,10 @@
 
 Tags join: the worse wins, in whatever order and however often the same one arrives. A tag is weakened, never deleted; the reason stands in it.
 
->>> late = Tag(Verdict.WARN, "Rows of an hour are missing.", "rides", 3, "missing_day", ("started_at",), here=("started_at",))
->>> [(one.code, one.weakened) for one in derived((), [Edge("rides", (late,), uses=frozenset({"station"}))])]
-[('missing_day', 'column not used: started_at')]
->>> verdict_of(derived((), [Edge("rides", (late,))]))
+>>> knots = Tag(Verdict.WARN, "Speeds are in knots.", "rides", 3, "unit_change", ("speed",), here=("speed",))
+>>> [(one.code, one.weakened) for one in derived((), [Edge("rides", (knots,), uses=frozenset({"station"}))])]
+[('unit_change', 'column not used: speed')]
+>>> verdict_of(derived((), [Edge("rides", (knots,))]))
 <Verdict.WARN: 1>
 """
 
@@ -18,6 +18,19 @@ from assayline.core import Verdict
 
 FOREVER = ""
 """The `until` of what never expires."""
+
+# What these codes say is about the values of the columns they name, and about nothing else of the table: who does not read the columns need not care. Every other
+# code (missing or repeated rows, a broken rule, what a plug-in finds) concerns whoever reads the table at all.
+ABOUT_VALUES = frozenset(
+    {
+        "missing_value", "missing_spike", "disguised_missing", "null_token_change", "stuck_sensor", "constant_column", "mojibake", "unit_change",
+        "type_to_string", "decimal_comma", "precision_loss", "outliers", "sign_flip", "category_spelling", "new_category_flood", "whitespace_case",
+        "text_truncation", "pattern_break", "typo", "dependency_violation", "stuck_clock", "local_time", "clock_reset", "date_format", "renamed_column",
+        "added_column", "dropped_column", "column_swap", "global_shift", "segment_shift", "noise_increase", "label_imbalance", "fk_break",
+        "control_characters", "invisible_characters", "oversized_value", "number_overflow", "leading_zeros", "mixed_types", "impossible_date",
+        "mixed_time_zones", "formula_cells", "path_values",
+    }
+)  # fmt: skip
 
 Key = tuple[str, int, str, tuple[str, ...], str]
 
@@ -160,6 +173,15 @@ def derived(own: Iterable[Tag], edges: Iterable[Edge] = (), weakenings: Iterable
     reasons = list(weakenings)
     whole = joined(own, *([edge.carried(tag) for tag in edge.tags] for edge in edges))
     return joined(_weakened(tag, reasons, moment) for tag in whole)
+
+
+def columns_concerned(code: str, columns: Iterable[str]) -> tuple[str, ...]:
+    """The columns a finding is confined to; () where it concerns the rows, and so the whole table.
+
+    >>> columns_concerned("unit_change", ["speed"]), columns_concerned("missing_day", ["started_at"])
+    (('speed',), ())
+    """
+    return tuple(sorted(columns)) if code in ABOUT_VALUES else ()
 
 
 def in_force(tags: Iterable[Tag]) -> tuple[Tag, ...]:
