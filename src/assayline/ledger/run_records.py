@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from assayline.errors import MisuseError
+
 from .schema import LOTS, POSITIONS, RUN_INPUTS, RUNS, SLOTS, WEAKENED
 
 
@@ -143,3 +145,15 @@ def made_from(connection: Connection, lot: int, most: int) -> tuple[list[Row[Any
     query = sa.select(RUNS.c.run, RUNS.c.step, RUNS.c.output, RUNS.c.state).where(RUNS.c.run.in_(mine)).order_by(RUNS.c.run.desc())
     count = connection.execute(sa.select(sa.func.count()).select_from(RUN_INPUTS).where(RUN_INPUTS.c.lot == lot)).scalar_one()
     return list(connection.execute(query.limit(most) if most else query)), int(count)
+
+
+def run_numbered(connection: Connection, number: int) -> RunRecord:
+    """The run of this number.
+
+    Raises:
+        MisuseError: there is none.
+    """
+    row = connection.execute(sa.select(RUNS).where(RUNS.c.run == number)).first()
+    if row is None:
+        raise MisuseError(f"there is no run {number}; see: assay lineage FLOW")
+    return _run(row)
