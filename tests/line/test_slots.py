@@ -20,7 +20,7 @@ from assayline.line.project import Project, open_project
 from assayline.line.schedule import Schedule, slots
 from assayline.line.slots import Served, serve
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "workers"))
 from slot_worker import schedules
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def served(ledger: SqlLedger, name: str) -> list[tuple[str, str]]:
 
 def worker(project: Project, name: str, *dies: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("slot_worker.py")), project.folder, str(FLOWS), name, *dies],
+        [sys.executable, str(Path(__file__).parent / "workers" / "slot_worker.py"), project.folder, str(FLOWS), name, *dies],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])},
     )  # fmt: skip
 

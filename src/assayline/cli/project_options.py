@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from assayline import hooks
@@ -26,10 +27,15 @@ def say(text: str = "") -> None:
     sys.stdout.write("".join(char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape", "backslashreplace").decode() for char in text) + "\n")
 
 
+def views() -> dict[str, Callable[..., Any]]:
+    """The installed views, by name."""
+    return dict(hooks.offered("assayline.views"))
+
+
 def show_or_json(name: str, value: Any, as_json: bool) -> None:
     """A value through the installed view of this name, or as JSON where that is asked for or no view is installed."""
-    views = dict(hooks.offered("assayline.views"))
-    if not as_json and name in views:
-        views[name](value)
+    shown = views()
+    if not as_json and name in shown:
+        shown[name](value)
     else:
         print_json(value)

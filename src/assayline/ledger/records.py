@@ -41,6 +41,18 @@ class LotRecord:
 
 
 @dataclass(frozen=True)
+class LotLine:
+    """What lineage needs of a lot: little enough to look at many thousands."""
+
+    lot: int
+    flow: str
+    verdict: str
+    state: str
+    released: int
+    parents: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class FlowRecord:
     """One flow: its settings, how many lots it has taken, and from which place on lots teach."""
 
@@ -100,6 +112,18 @@ def lot_of(connection: Connection, number: int) -> LotRecord:
     if row is None:
         raise MisuseError(f"there is no lot {number}; see: assay lots")
     return _lot(row)
+
+
+def lots_with(connection: Connection, numbers: Sequence[int]) -> list[LotRecord]:
+    """The lots of these numbers (at most some hundred), in order; those that do not exist are left out."""
+    return [_lot(row) for row in connection.execute(sa.select(LOTS).where(LOTS.c.lot.in_(numbers)).order_by(LOTS.c.lot))]
+
+
+def lot_lines(connection: Connection, numbers: Sequence[int]) -> list[LotLine]:
+    """The lots of these numbers (at most some hundred) without what takes room; those that do not exist are left out."""
+    columns = (LOTS.c.lot, LOTS.c.flow, LOTS.c.verdict, LOTS.c.state, LOTS.c.released, LOTS.c.parents)
+    rows = connection.execute(sa.select(*columns).where(LOTS.c.lot.in_(numbers)))
+    return [LotLine(int(row.lot), row.flow, row.verdict, row.state, int(row.released), tuple(json.loads(row.parents))) for row in rows]
 
 
 def lot_with(connection: Connection, flow: str, digest: str) -> LotRecord | None:

@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from assayline.errors import MisuseError
+
 from .schema import LOTS, POSITIONS, RUN_INPUTS, RUNS, SLOTS, WEAKENED
 
 
@@ -132,3 +134,32 @@ def weakenings(connection: Connection, *, only_on: bool = True) -> list[Row[Any]
     """The recorded reasons why a finding does not hold further down, by number."""
     query = sa.select(WEAKENED).order_by(WEAKENED.c.number)
     return list(connection.execute(query.where(WEAKENED.c.state == "on") if only_on else query).all())
+
+
+def makers(connection: Connection, lots: Sequence[int]) -> dict[int, RunRecord]:
+    """The newest run that made each of these lots (at most some hundred); lots that came from outside are left out.
+
+    A run may give the very lot an earlier one gave, from other inputs: then the later one tells what it rests on now.
+    """
+    rows = connection.execute(sa.select(RUNS).where(RUNS.c.output.in_(lots), RUNS.c.state.in_(["done", "held"])).order_by(RUNS.c.run))
+    return {int(row.output): _run(row) for row in rows}
+
+
+def made_from(connection: Connection, lot: int, most: int) -> tuple[list[Row[Any]], int]:
+    """Step and output of the runs that read a lot, newest first, at most so many (0 for all); and how many there are."""
+    mine = sa.select(RUN_INPUTS.c.run).where(RUN_INPUTS.c.lot == lot)
+    query = sa.select(RUNS.c.run, RUNS.c.step, RUNS.c.output, RUNS.c.state).where(RUNS.c.run.in_(mine)).order_by(RUNS.c.run.desc())
+    count = connection.execute(sa.select(sa.func.count()).select_from(RUN_INPUTS).where(RUN_INPUTS.c.lot == lot)).scalar_one()
+    return list(connection.execute(query.limit(most) if most else query)), int(count)
+
+
+def run_numbered(connection: Connection, number: int) -> RunRecord:
+    """The run of this number.
+
+    Raises:
+        MisuseError: there is none.
+    """
+    row = connection.execute(sa.select(RUNS).where(RUNS.c.run == number)).first()
+    if row is None:
+        raise MisuseError(f"there is no run {number}; see: assay lineage FLOW")
+    return _run(row)

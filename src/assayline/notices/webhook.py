@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -27,7 +28,23 @@ def post(channel: Channel, notice: Notice, settings: Settings, timeout_seconds: 
     Raises:
         DeliveryError: it did not.
     """
-    body = BODIES[channel.kind](notice)
+    post_body(channel, BODIES[channel.kind](notice), notice.key, settings, timeout_seconds)
+
+
+def post_body(channel: Channel, body: bytes, key: str, settings: Settings, timeout_seconds: float, *, more: Mapping[str, str] | None = None) -> None:
+    """Posts JSON; returns once the receiver has answered that it took it.
+
+    Args:
+        channel: a webhook.
+        body: the JSON.
+        key: the same for the same message, however often it is sent; printable ASCII.
+        settings: how messages leave this machine.
+        timeout_seconds: for the whole conversation.
+        more: further headers, without line breaks.
+
+    Raises:
+        DeliveryError: it did not.
+    """
     # A variable may hold the path with or without its first slash.
     target = re.sub(r"^//+", "/", filled(channel.target, channel.name))
     if not _TARGET.fullmatch(target) or "#" in target:
@@ -36,10 +53,11 @@ def post(channel: Channel, notice: Notice, settings: Settings, timeout_seconds: 
         "Host": _host(channel),
         "Content-Type": "application/json; charset=utf-8",
         "Content-Length": str(len(body)),
-        "Idempotency-Key": notice.key,
+        "Idempotency-Key": key,
         "User-Agent": "assayline",
         "Accept": "*/*",
         "Connection": "close",
+        **(more or {}),
     }
     context = trusting(channel.name, settings.ca_file, where=CA_FILE) if channel.tls else None
     with Deadline(timeout_seconds) as deadline:

@@ -3,8 +3,8 @@
 A view of a report is a pure function Report -> text; lots and flows come as the JSON documents of the command line. Importing this package loads none of them, nor rich.
 
 >>> sorted(views())
-['case', 'cases', 'cells', 'certificate', 'certificate_html', 'channels', 'flow', 'flow_html', 'flows', 'html', 'lot', 'lot_page', 'lots', 'lots_progress',
-'notebook', 'progress', 'read_cells', 'rule_trial', 'rules', 'show', 'show_certificate', 'text']
+['case', 'cases', 'cells', 'certificate', 'certificate_html', 'channels', 'flow', 'flow_html', 'flows', 'html', 'line', 'line_svg', 'lineage', 'lot', 'lot_page', 'lots',
+'lots_progress', 'notebook', 'progress', 'read_cells', 'rule_trial', 'rules', 'show', 'show_certificate', 'tags', 'text']
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ def views() -> dict[str, Callable[..., Any]]:
         document of `assay gate --json` above that bar. `lots`, `lot_page`, `flows`, `flow`: print what `assay lots`, `assay lot`, `assay flow`
         and `assay flow FLOW` give with --json. `flow_html`: such a document of a flow -> text of a page.
         `cases`, `case`, `rules`, `rule_trial`, `channels`: print what `assay quarantine`, `assay rules` and `assay notify list` give with --json.
+        `lineage`, `tags`, `line`: print what `assay lineage` (with `columns=True` the columns too), `assay tags` and `assay line show` give with --json; `line_svg`: such a
+        document of a line -> text of an SVG file.
     """
     return {
         "html": _html,
@@ -58,6 +60,10 @@ def views() -> dict[str, Callable[..., Any]]:
         "flows": _flows,
         "flow": _flow,
         "flow_html": _flow_html,
+        "line": _line,
+        "line_svg": _line_svg,
+        "lineage": _lineage,
+        "tags": _tags,
         **{name: functools.partial(_review, name) for name in ("cases", "case", "rules", "rule_trial", "channels")},
     }
 
@@ -175,6 +181,30 @@ def _flow_html(document: Mapping[str, Any]) -> str:
     from .flow_page import flow_page
 
     return flow_page(document)
+
+
+def _line(document: Mapping[str, Any]) -> None:
+    from .ancestry import line_lines
+
+    _print(line_lines, document, widest=160)
+
+
+def _line_svg(document: Mapping[str, Any]) -> str:
+    from .line_diagram import line_svg
+
+    return line_svg(document)
+
+
+def _lineage(document: Mapping[str, Any], *, columns: bool = False) -> None:
+    from .ancestry import lineage_lines
+
+    _print(functools.partial(lineage_lines, columns=columns), document, widest=160)
+
+
+def _tags(document: Mapping[str, Any]) -> None:
+    from .ancestry import tags_lines
+
+    _print(tags_lines, document)
 
 
 def _review(name: str, document: object) -> None:

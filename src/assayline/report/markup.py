@@ -35,7 +35,7 @@ TAGS = _words(
 EMPTY_TAGS = frozenset({"rect", "line", "path", "circle"})
 ATTRIBUTES = _words(
     "class lang dir role scope open title id x y x1 x2 y1 y2 cx cy r rx d width height viewBox preserveAspectRatio colspan tabindex "
-    "text-anchor aria-label aria-labelledby aria-hidden aria-current focusable"
+    "text-anchor transform aria-label aria-labelledby aria-hidden aria-current focusable"
 )
 NOTHING = Markup("")
 
