@@ -23,11 +23,11 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 
 def commands() -> list[Command]:
     """The built-in commands (hook `assayline.commands`)."""
-    from . import certify, flow, gate, init, keeping, lots, notify, quarantine, read, rules, scan, targets, thinning
+    from . import certify, flow, gate, init, keeping, lots, metrics, notify, quarantine, read, rules, scan, targets, thinning
 
     return [
         scan.COMMAND, init.COMMAND, gate.COMMAND, flow.COMMAND, lots.LOTS, lots.LOT, read.COMMAND, rules.COMMAND, quarantine.COMMAND, certify.COMMAND,
-        notify.COMMAND, targets.COMMAND, thinning.COMMAND, keeping.VERIFY, keeping.BACKUP, keeping.RESTORE,
+        notify.COMMAND, targets.COMMAND, thinning.COMMAND, metrics.COMMAND, keeping.VERIFY, keeping.BACKUP, keeping.RESTORE,
     ]  # fmt: skip
 
 
