@@ -18,7 +18,7 @@ from assayline.ledger import SqlLedger, Watch, run_records, verify
 from assayline.ledger.leases import tried
 from assayline.line.project import Project, open_project
 from assayline.line.schedule import Schedule, slots
-from assayline.line.slots import Served, serve
+from assayline.line.slots import DONE, Ended, Served, serve
 
 sys.path.insert(0, str(Path(__file__).parent / "workers"))
 from slot_worker import schedules
@@ -92,20 +92,20 @@ def test_a_time_is_not_taken_while_another_worker_is_at_it(project: Project) -> 
     schedule, moment = Schedule("sales", "0 3 * * *"), utc("2026-05-01T03:00")
     inside, go_on, results = threading.Event(), threading.Event(), list[Served | None]()
 
-    def slow(slot: datetime) -> str:
+    def slow(slot: datetime) -> Ended:
         inside.set()
         assert go_on.wait(30)
-        return "done"
+        return DONE
 
     thread = threading.Thread(target=lambda: results.append(serve(project.ledger, schedule, slow, watch=Watch(), clock=lambda: moment)))
     thread.start()
     assert inside.wait(30)
-    second = serve(project.ledger, schedule, lambda slot: "done", watch=Watch(), clock=lambda: moment)
+    second = serve(project.ledger, schedule, lambda slot: DONE, watch=Watch(), clock=lambda: moment)
     go_on.set()
     thread.join(30)
 
     assert second is None
-    assert results == [Served("sales", moment, "done", 0.0)]
+    assert results == [Served("sales", moment, DONE, 0.0)]
     assert served(project.ledger, "sales") == [("2026-05-01T03:00:00+00:00", "done")]
 
 
@@ -113,10 +113,10 @@ def test_work_that_is_broken_off_leaves_its_time_to_the_next(project: Project) -
     schedule, moment = Schedule("sales", "0 3 * * *"), utc("2026-05-01T03:00")
 
     first = serve(project.ledger, schedule, lambda slot: None, watch=Watch(), clock=lambda: moment)
-    second = serve(project.ledger, schedule, lambda slot: "done", watch=Watch(), clock=lambda: moment)
+    second = serve(project.ledger, schedule, lambda slot: DONE, watch=Watch(), clock=lambda: moment)
 
     assert first is None
-    assert second == Served("sales", moment, "done", 0.0)
+    assert second == Served("sales", moment, DONE, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -127,10 +127,10 @@ def test_times_that_come_during_the_work_are_skipped_or_queued_as_the_schedule_s
     schedule = Schedule("sales", "0 * * * *", overlap=overlap, catch_up="all")
     time = [utc("2026-05-01T03:00")]
 
-    def work(slot: datetime) -> str:
+    def work(slot: datetime) -> Ended:
         if slot == utc("2026-05-01T03:00"):
             time[0] = utc("2026-05-01T05:30")
-        return "done"
+        return DONE
 
     for _ in range(4):
         serve(project.ledger, schedule, work, watch=Watch(), clock=lambda: time[0])
@@ -143,10 +143,10 @@ def test_times_that_come_during_the_work_are_skipped_or_queued_as_the_schedule_s
 def test_a_worker_that_was_away_too_long_serves_nothing(project: Project) -> None:
     schedule, moment = Schedule("sales", "0 3 * * *"), utc("2026-05-01T03:00")
 
-    def overtaken(slot: datetime) -> str:
+    def overtaken(slot: datetime) -> Ended:
         with project.ledger.write() as writing:  # another one has taken over meanwhile
             writing.connection.exec_driver_sql("UPDATE assay_leases SET token = token + 1")
-        return "done"
+        return DONE
 
     with pytest.raises(Fenced):
         serve(project.ledger, schedule, overtaken, watch=Watch(), clock=lambda: moment)
@@ -171,9 +171,9 @@ def test_a_holder_that_is_silent_is_noticed_by_one_who_never_waits(project: Proj
 def test_two_ledger_connections_serve_one_time_once(project: Project) -> None:
     schedule, moment = Schedule("sales", "0 3 * * *"), utc("2026-05-01T03:00")
     with open_project(project.folder) as other:
-        both = [serve(one.ledger, schedule, lambda slot: "done", watch=Watch(), clock=lambda: moment) for one in (project, other)]
+        both = [serve(one.ledger, schedule, lambda slot: DONE, watch=Watch(), clock=lambda: moment) for one in (project, other)]
 
-    assert both == [Served("sales", moment, "done", 0.0), None]
+    assert both == [Served("sales", moment, DONE, 0.0), None]
 
 
 def test_slots_of_the_hourly_flows_go_by_elapsed_time_in_that_week() -> None:

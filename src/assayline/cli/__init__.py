@@ -23,32 +23,13 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 
 def commands() -> list[Command]:
     """The built-in commands (hook `assayline.commands`)."""
-    from . import (
-        certify,
-        env,
-        flow,
-        gate,
-        init,
-        keeping,
-        line,
-        lineage,
-        lots,
-        notify,
-        parity,
-        quarantine,
-        read,
-        rules,
-        run,
-        scan,
-        tags,
-        targets,
-        thinning,
-    )
+    from . import certify, env, flow, gate, init, keeping, line, lineage, lots, metrics, notify
+    from . import parity, quarantine, read, rules, run, scan, tags, targets, thinning
 
     return [
         scan.COMMAND, init.COMMAND, gate.COMMAND, run.COMMAND, line.COMMAND, flow.COMMAND, lots.LOTS, lots.LOT, read.COMMAND, rules.COMMAND, quarantine.COMMAND,
-        lineage.COMMAND, tags.COMMAND, certify.COMMAND, notify.COMMAND, targets.COMMAND, thinning.COMMAND, env.COMMAND, parity.COMMAND, keeping.VERIFY, keeping.BACKUP,
-        keeping.RESTORE,
+        lineage.COMMAND, tags.COMMAND, certify.COMMAND, notify.COMMAND, targets.COMMAND, thinning.COMMAND, env.COMMAND, parity.COMMAND, metrics.COMMAND, keeping.VERIFY,
+        keeping.BACKUP, keeping.RESTORE,
     ]  # fmt: skip
 
 

@@ -217,6 +217,11 @@ def _slot(connection: Connection, number: int, body: Body) -> None:
     connection.execute(SLOTS.insert().values(schedule=body["schedule"], slot=body["slot"], at=body["at"], outcome=body["outcome"]))
 
 
+def _budget(connection: Connection, number: int, body: Body) -> None:
+    """A budget is nearly or wholly spent: told, and written down; the costs themselves stand in the runs."""
+    _notices(connection, {**body, "lot": 0})
+
+
 def _weakened(connection: Connection, number: int, body: Body) -> None:
     if body["state"] == "off":
         connection.execute(WEAKENED.update().where(WEAKENED.c.number == body["number"]).values(state="off"))
@@ -248,6 +253,7 @@ EVENTS: dict[str, Callable[[Connection, int, Body], None]] = {
     "run": _run,
     "position": _position,
     "slot": _slot,
+    "budget": _budget,
     "weakened": _weakened,
     "migrated": _nothing,
     "restored": _nothing,

@@ -18,9 +18,18 @@ from assayline.ledger.run_records import last_slots
 from .schedule import Schedule, due, last_slot
 
 Clock = Callable[[], datetime]
-Work = Callable[[datetime], str | None]
 
-OUTCOMES = ("done", "failed", "stopped", "skipped")
+
+@dataclass(frozen=True)
+class Ended:
+    """How work ended: "done", "failed" or "stopped", and why."""
+
+    outcome: str
+    reason: str = ""
+
+
+DONE = Ended("done")
+Work = Callable[[datetime], Ended | None]
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class Served:
 
     schedule: str
     slot: datetime
-    outcome: str
+    ended: Ended
     seconds: float
     passed_over: datetime | None = None
 
@@ -58,7 +67,7 @@ def serve(ledger: SqlLedger, schedule: Schedule, work: Work, *, watch: Watch, cl
     Args:
         ledger: shared by all workers.
         schedule: whose times.
-        work: is given the time; says "done", "failed" or "stopped", or None when it was broken off and the time is to be taken again.
+        work: is given the time; says how it ended, or None when it was broken off and the time is to be taken again.
         watch: the worker's own; the same one at every call.
         clock: what time it is.
 
@@ -74,18 +83,18 @@ def serve(ledger: SqlLedger, schedule: Schedule, work: Work, *, watch: Watch, cl
         if not times:
             return None
         slot = times[0]
-        outcome = work(slot)
-        if outcome is None:
+        ended = work(slot)
+        if ended is None:
             return None
-        ended = clock()
-        passed_over = _passed_over(schedule, slot, begun, ended)
+        finished = clock()
+        passed_over = _passed_over(schedule, slot, begun, finished)
         with ledger.write() as writing:
             lease.check(writing.connection)
-            body = {"schedule": schedule.name, "at": stamp(ended), "began": stamp(begun)}
-            writing.append("slot", {**body, "slot": stamp(slot), "outcome": outcome})
+            body = {"schedule": schedule.name, "at": stamp(finished), "began": stamp(begun)}
+            writing.append("slot", {**body, "slot": stamp(slot), "outcome": ended.outcome, "reason": ended.reason})
             if passed_over is not None:
-                writing.append("slot", {**body, "slot": stamp(passed_over), "outcome": "skipped"})
-        return Served(schedule.name, slot, outcome, (ended - begun).total_seconds(), passed_over)
+                writing.append("slot", {**body, "slot": stamp(passed_over), "outcome": "skipped", "reason": "the work for an earlier time went on"})
+        return Served(schedule.name, slot, ended, (finished - begun).total_seconds(), passed_over)
 
 
 def stamp(moment: datetime) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from assayline.errors import MisuseError
 from assayline.ledger import records, run_records
+from assayline.ledger.schema import NOTICES
 
 from .budget import Budget, Costs, Standing, StepLimits, check, learned_limits, worst
 from .project import SETTINGS, Project
@@ -65,6 +68,30 @@ def standing(project: Project, moment: datetime, running: Costs | None = None) -
 def standing_of(project: Project, flow: str, moment: datetime, running: Costs) -> Standing:
     """How a run stands to the budget of its flow and to that of the day: the nearer end counts."""
     return worst([check(running, flow_budget(project, flow)), standing(project, moment, running)])
+
+
+def announce(project: Project, standing: Standing, moment: datetime, *, flow: str = "*") -> bool:
+    """Writes down, and tells once a day, that a budget is nearly or wholly spent; says whether this was the first to notice.
+
+    Args:
+        project: where.
+        standing: how costs and budget stand.
+        moment: now.
+        flow: whose budget; "*" for that of the whole project, of which the channels of all flows hear.
+    """
+    if standing.level == "ok":
+        return False
+    day = moment.astimezone(UTC).date().isoformat()
+    identity = hashlib.sha256(f"budget {flow} {day} {standing.level} {standing.what}".encode()).hexdigest()
+    whose = f"the budget of {flow}" if flow != "*" else "the budget of the day"
+    words = "is spent: work stops until it is raised or the next day begins" if standing.level == "stop" else "is nearly spent"
+    subject = f"{whose[:1].upper()}{whose[1:]} {words}."
+    notice = {"id": identity, "flow": flow, "subject": subject, "lines": [standing.sentence], "verdict": "hold" if standing.level == "stop" else "warn"}
+    with project.ledger.write() as writing:
+        if writing.connection.execute(sa.select(NOTICES.c.notice).where(NOTICES.c.notice == identity)).first() is not None:
+            return False
+        writing.append("budget", {"flow": flow, "day": day, "level": standing.level, "sentence": standing.sentence, "notices": [notice]})
+    return True
 
 
 def limits_of(project: Project, flow: str) -> StepLimits:

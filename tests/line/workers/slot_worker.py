@@ -14,7 +14,7 @@ from pathlib import Path
 from assayline.ledger import Watch
 from assayline.line.project import open_project
 from assayline.line.schedule import Schedule, spread
-from assayline.line.slots import serve, waiting
+from assayline.line.slots import DONE, Ended, serve, waiting
 
 
 def schedules(count: int) -> tuple[Schedule, ...]:
@@ -34,12 +34,12 @@ def main(folder: str, count: str, name: str, dies_in: str = "", dies_at: str = "
             while open_ones := waiting(project.ledger, flows, moment):
                 for schedule in open_ones:
 
-                    def work(slot: datetime, schedule: Schedule = schedule) -> str:
+                    def work(slot: datetime, schedule: Schedule = schedule) -> Ended:
                         log.write(f"{schedule.name} {slot.isoformat()}\n")
                         log.flush()
                         if (schedule.name, slot.isoformat()) == (dies_in, dies_at):
                             os.kill(os.getpid(), signal.SIGKILL)
-                        return "done"
+                        return DONE
 
                     serve(project.ledger, schedule, work, watch=watch, clock=lambda moment=moment: moment)  # type: ignore[misc]  # a default binds the loop's moment
             sys.stdout.write("done\n")
