@@ -23,8 +23,28 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 
 def commands() -> list[Command]:
     """The built-in commands (hook `assayline.commands`)."""
-    from . import certify, env, flow, gate, init, keeping, line, lineage, lots, metrics, notify
-    from . import parity, quarantine, read, rules, run, scan, tags, targets, thinning
+    from . import (
+        certify,
+        env,
+        flow,
+        gate,
+        init,
+        keeping,
+        line,
+        lineage,
+        lots,
+        metrics,
+        notify,
+        parity,
+        quarantine,
+        read,
+        rules,
+        run,
+        scan,
+        tags,
+        targets,
+        thinning,
+    )
 
     return [
         scan.COMMAND, init.COMMAND, gate.COMMAND, run.COMMAND, line.COMMAND, flow.COMMAND, lots.LOTS, lots.LOT, read.COMMAND, rules.COMMAND, quarantine.COMMAND,

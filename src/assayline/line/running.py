@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from assayline.environments.identity import identity
-from assayline.errors import MisuseError
+from assayline.errors import Damaged, InputError, MissingExtra, MisuseError
 from assayline.ledger import Writing, held, run_records
 from assayline.ledger.records import LotRecord
 
@@ -24,7 +25,9 @@ from .project import Project
 
 if TYPE_CHECKING:  # what judges and reads tables is loaded when there is something to do
     from .ahead import Judges
+    from .budget import StepLimits
     from .gating import Arrival, Outcome
+    from .step_child import StepResult, StepWorker
 
 Event = Callable[[str, Mapping[str, Any]], None]
 
@@ -48,27 +51,37 @@ class Ran:
     problems: list[str] = field(default_factory=list)
 
 
-def run_line(project: Project, line: Line, file: str, *, steps: Collection[str] | None = None, on_event: Event | None = None) -> Ran:
-    """Makes again what changed.
+def run_line(
+    project: Project, line: Line, file: str, *, sources: Collection[str] | None = None, steps: Collection[str] | None = None, moment: datetime | None = None,
+    on_event: Event | None = None, asked_to_stop: Callable[[], bool] = lambda: False,
+) -> Ran:  # fmt: skip
+    """Asks sources for news, and makes again what changed.
 
     Args:
         project: where.
         line: from `load_line`.
         file: it was loaded from.
-        steps: only these; all when None.
-        on_event: receives ("run" | "lot" | "failed", what there is to say of it).
+        sources: only these are asked; all when None.
+        steps: only these are run; all when None.
+        moment: now, with its zone; the clock's when None.
+        on_event: receives ("source" | "run" | "lot" | "failed", what there is to say of it).
+        asked_to_stop: whether to end, asked between two lots.
 
     Raises:
-        MisuseError: there is no such step.
+        MisuseError: there is no such source or step.
         LedgerError: ledger or store cannot be written; what was published before stays, and the same command finishes the work.
     """
-    for name in steps or ():
-        if name not in line.steps:
-            raise MisuseError(f"line {line.name!r} has no step {name!r}; its steps: {', '.join(line.steps) or 'none'}")
-    with Runner(project, line, file, on_event) as runner:
+    for kind, asked, known in (("source", sources, line.sources), ("step", steps, line.steps)):
+        for name in asked or ():
+            if name not in known:
+                raise MisuseError(f"line {line.name!r} has no {kind} {name!r}; it has {', '.join(known) or 'none'}")
+    with Runner(project, line, file, on_event, asked_to_stop) as runner:
+        for name in line.sources if sources is None else sources:
+            runner.source(name, moment or datetime.now(UTC))
         for name in line.value().order():
             if steps is None or name in steps:
                 runner.step(name)
+        runner.tell()
         return runner.ran
 
 
@@ -80,14 +93,20 @@ class Runner:
         line: what.
         file: it was loaded from.
         on_event: as of `run_line`.
+        asked_to_stop: as of `run_line`.
     """
 
-    def __init__(self, project: Project, line: Line, file: str, on_event: Event | None = None) -> None:
+    def __init__(
+        self, project: Project, line: Line, file: str, on_event: Event | None = None, asked_to_stop: Callable[[], bool] = lambda: False
+    ) -> None:
         self.project, self.line, self.file = project, line, os.path.abspath(file)
         self.ran = Ran()
         self._tell = on_event or (lambda kind, what: None)
+        self._asked_to_stop = asked_to_stop
         self._stack = ExitStack()
         self._judges: Judges | None = None
+        self._worker: StepWorker | None = None
+        self._made_runs: list[int] = []
 
     def __enter__(self) -> Runner:
         return self
@@ -95,8 +114,24 @@ class Runner:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def source(self, name: str, moment: datetime) -> None:
+        """Takes what a source has to give; one that cannot be read is a problem, and the others go on."""
+        if self._asked_to_stop():
+            return
+        from .receiving import receive
+
+        self._tell("source", {"source": name})
+        try:
+            for outcome in receive(self.project, self.line.sources[name], moment, judges=self._judging(), asked_to_stop=self._asked_to_stop):
+                self._published(outcome)
+        except (InputError, MissingExtra, MisuseError) as error:
+            self.ran.problems.append(str(error))
+            self._tell("failed", {"source": name, "error": str(error)})
+
     def step(self, name: str) -> None:
         """Makes the results of one step that are due."""
+        if self._asked_to_stop():
+            return
         step = self.line.steps[name]
         code = code_of(step.function, os.path.dirname(self.file)) if step.function is not None else code_of_text(step.sql)
         environment = identity(code.modules)
@@ -106,8 +141,30 @@ class Runner:
             todo = self._due(step, code, environment)
             for first in range(0, len(todo), RESULTS_AT_ONCE):
                 for outcome in self._made(todo[first : first + RESULTS_AT_ONCE]):
-                    self.ran.lots.append(outcome)
-                    self._tell("lot", outcome.document)
+                    self._published(outcome)
+                if self._asked_to_stop():
+                    return
+
+    def tell(self) -> None:
+        """Tells a catalogue of lineage of the runs that were made, where one is set."""
+        if self._made_runs:
+            from .lineage_events import emit
+
+            emitted = emit(self.project, self._made_runs)
+            if emitted.problem:
+                self.ran.problems.append(f"lineage events wait: {emitted.problem}")
+
+    def _published(self, outcome: Outcome) -> None:
+        if outcome.error is not None and outcome.lot is None:
+            self.ran.problems.append(str(outcome.error))
+        self.ran.lots.append(outcome)
+        self._tell("lot", outcome.document)
+
+    def _judging(self) -> Judges:
+        from .ahead import Judges
+
+        self._judges = self._judges or self._stack.enter_context(Judges(self.project.store))
+        return self._judges
 
     def _due(self, step: StepDefinition, code: Code, environment: str) -> list[Task]:
         waiting: dict[str, str] = {}
@@ -119,7 +176,6 @@ class Runner:
 
     def _made(self, several: Sequence[Task]) -> Iterator[Outcome]:
         """Results of one step, made one after another and judged in the same order."""
-        from .ahead import Judges
         from .gating import gate_paths
 
         with self.project.store.staging() as folder:
@@ -129,48 +185,79 @@ class Runner:
                 os.mkdir(place)
                 made = self._worked(task, place)
                 if made is not None:
-                    arrivals[made["path"]] = self._arrival(task, made)
+                    arrivals[str(made.path)] = self._arrival(task, made)
+                if self._asked_to_stop():
+                    break
             if arrivals:
-                self._judges = self._judges or self._stack.enter_context(Judges(self.project.store))
-                yield from gate_paths(self.project, several[0].step.name, list(arrivals), arrivals=arrivals, judges=self._judges)
+                yield from gate_paths(self.project, several[0].step.name, list(arrivals), arrivals=arrivals, judges=self._judging())
 
-    def _worked(self, task: Task, folder: str) -> dict[str, Any] | None:
+    def _worked(self, task: Task, folder: str) -> StepResult | None:
         """What the process of the steps made; None when it failed, which is written down."""
+        from .step_child import StepWorker
         from .step_inputs import request_of
-        from .step_work import work
 
         name = task.step.name
         self.ran.runs[name] = self.ran.runs.get(name, 0) + 1
         self._tell("run", {"step": name, "inputs": {one: [lot.lot for lot in lots] for one, lots in task.inputs.items()}})
+        self._worker = self._worker or self._stack.enter_context(StepWorker())
         try:
-            return work(request_of(self.project, task, self.file, folder), lambda progress: None)
-        except Exception as error:  # noqa: BLE001 - whatever a step raises is the step's failure, and is written down
-            said = f"{type(error).__name__}: {error}"
-            with self.project.ledger.write() as writing:
-                writing.append("run", self._entry(task, "failed", None, {}, said))
-            self.ran.problems.append(f"step {name!r} failed: {said}")
-            self._tell("failed", {"step": name, "error": said})
+            request = request_of(self.project, task, self.file, folder)
+        except (MisuseError, Damaged) as error:
+            self._failed(task, {}, str(error), "failed")
             return None
+        made = self._worker.run(request, limits=self._limits(task), asked_to_stop=self._asked_to_stop)
+        if made.path is None:
+            self._failed(task, made.costs, str(made.error), "stopped" if made.stopped_by else "failed")
+            return None
+        return made
 
-    def _arrival(self, task: Task, made: Mapping[str, Any]) -> Arrival:
+    def _limits(self, task: Task) -> StepLimits:
+        """What one run may cost, from the step, its flow's settings and its earlier runs: the least of them."""
+        from .budget import Budget
+        from .spending import limits_of
+
+        learned = limits_of(self.project, task.step.name)
+        own = Budget.parse(task.step.budget, f"the budget of step {task.step.name!r}")
+        return replace(
+            learned, memory_bytes=_least(learned.memory_bytes, own.memory_bytes), cpu_seconds=_least(learned.cpu_seconds, own.cpu_seconds),
+            max_runtime_seconds=_least(learned.max_runtime_seconds, own.wall_seconds),
+        )  # fmt: skip
+
+    def _failed(self, task: Task, costs: Mapping[str, float], said: str, state: str) -> None:
+        with self.project.ledger.write() as writing:
+            entry = writing.append("run", self._entry(task, state, None, costs, said))
+        self._made_runs.append(entry.number)
+        last = said.splitlines()[-1] if said else "no reason was given"
+        self.ran.problems.append(f"step {task.step.name!r} {state}: {last}")
+        self._tell("failed", {"step": task.step.name, "error": said})
+
+    def _arrival(self, task: Task, made: StepResult) -> Arrival:
         from .gating import Arrival
+        from .spending import price_per_cpu_hour
 
-        costs = {"rows_in": float(made["rows_in"]), "rows_out": float(made["rows_out"])}
+        money = made.costs["cpu_seconds"] / 3600 * price_per_cpu_hour(self.project)
+        costs = {**made.costs, "rows_in": float(made.rows_in), "rows_out": float(made.rows_out), "money": money}
 
         def also(writing: Writing, lot: LotRecord) -> None:
-            writing.append("run", self._entry(task, "done" if lot.state == "released" else "held", lot.lot, costs, ""))
+            entry = writing.append("run", self._entry(task, "done" if lot.state == "released" else "held", lot.lot, costs, "", made.columns))
+            self._made_runs.append(entry.number)
 
         with self.project.ledger.read() as connection:
             replaces = run_records.replaceable(connection, task.step.name, task.place)
         facts = {"step": task.step.name, "code": task.code.digest, "environment": task.environment}
         return Arrival(facts=facts, salt=f"{task.step.name} {task.place}", name=_name(task), replaces=replaces, also=also)
 
-    def _entry(self, task: Task, state: str, output: int | None, costs: Mapping[str, float], error: str) -> dict[str, Any]:
+    def _entry(self, task: Task, state: str, output: int | None, costs: Mapping[str, float], error: str, columns: Mapping[str, Any] | None = None) -> dict[str, Any]:
         return {
             "line": self.line.name, "step": task.step.name, "place": task.place, "identity": task.identity, "state": state, "output": output,
             "inputs": {name: [lot.lot for lot in lots] for name, lots in task.inputs.items()}, "code": task.code.digest, "parameters": dict(task.step.parameters),
-            "environment": task.environment, "costs": dict(costs), "columns": {}, "error": error,
+            "environment": task.environment, "costs": dict(costs), "columns": dict(columns or {}), "error": error,
         }  # fmt: skip
+
+
+def _least(*limits: float) -> Any:
+    """The least of some limits of which 0 means none."""
+    return min((limit for limit in limits if limit), default=0)
 
 
 def _name(task: Task) -> str:

@@ -63,6 +63,7 @@ class StepResult:
         error: why it failed, or None.
         stopped_by: "memory", "max_runtime", "idle", "cpu", "asked" where it was ended; else "".
         log: the end of what it printed.
+        columns: where the columns of its result come from.
     """
 
     path: str | None
@@ -72,6 +73,7 @@ class StepResult:
     error: StepFailure | None = None
     stopped_by: str = ""
     log: str = ""
+    columns: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -270,7 +272,7 @@ def _result(watched: _Watched, reason: str, code: int | None, printed: str) -> S
     if "error" in answer:
         return StepResult(None, 0, 0, costs, StepFailure(answer["error"]["kind"], answer["error"]["message"], tuple(answer["error"]["lines"])), "", printed)
     made = answer["made"]
-    return StepResult(made["path"], int(made["rows_in"]), int(made["rows_out"]), costs, None, "", printed)
+    return StepResult(made["path"], int(made["rows_in"]), int(made["rows_out"]), costs, None, "", printed, made.get("columns") or {})
 
 
 _STOPPED = {

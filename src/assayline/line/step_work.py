@@ -12,7 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from assayline.errors import MisuseError
+from assayline.errors import MissingExtra, MisuseError
+from assayline.lineage.columns import columns_of_frames, columns_of_sql, declared
 
 from .definition import Line, StepDefinition, load_line
 
@@ -33,7 +34,8 @@ def work(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         `path` of the result, `rows_in`, `rows_out`.
     """
     step = _line(request["file"], os.stat(request["file"]).st_mtime_ns).steps[request["step"]]
-    tables = {name: read(request["inputs"][name]) for name in step.inputs}
+    lazy = {name: read(request["inputs"][name]) for name in step.inputs}
+    tables = {name: frame if step.frames[name] == "lazy" else frame.collect() for name, frame in lazy.items()}
     heights = {name: _height(one) for name, one in tables.items()}
     tell({"done": 0, "total": sum(heights.values()), "phase": step.name})
     made = as_polars(step.name, _called(step, tables, request["parameters"]))
@@ -42,7 +44,20 @@ def work(request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         made.write_parquet(path, compression="zstd", compression_level=1, statistics=True)
     except pl.exceptions.PolarsError as error:
         raise MisuseError(f"step {step.name!r}: its result cannot be kept: {error}; give columns of numbers, texts, times, or lists of them") from error
-    return {"path": path, "rows_in": sum(heights.values()), "rows_out": made.height}
+    return {"path": path, "rows_in": sum(heights.values()), "rows_out": made.height, "columns": _columns(step, tables, made)}
+
+
+def _columns(step: StepDefinition, tables: Mapping[str, pl.DataFrame | pl.LazyFrame], made: pl.DataFrame) -> dict[str, Any]:
+    """Where the columns of the result come from, as far as it can be known; {} where it cannot."""
+    if step.sql:
+        try:
+            return columns_of_sql(step.sql, {name: table.collect_schema().names() for name, table in tables.items()})
+        except MissingExtra:
+            return {}
+    whole = {name: table for name, table in tables.items() if isinstance(table, pl.DataFrame)}
+    if len(whole) < len(tables):
+        return declared(step.uses, step.inputs) if step.uses else {}
+    return columns_of_frames(whole, made, step.uses or None)
 
 
 def read(given: Mapping[str, Any]) -> pl.LazyFrame:
@@ -69,11 +84,11 @@ def _cast(column: pl.Expr, kind: Any) -> pl.Expr:
     return column.str.to_datetime(strict=False, time_unit="us") if kind == pl.Datetime("us") else column.cast(kind)
 
 
-def _height(frame: pl.LazyFrame) -> int:
-    return int(frame.select(pl.len()).collect().item())
+def _height(frame: pl.DataFrame | pl.LazyFrame) -> int:
+    return frame.height if isinstance(frame, pl.DataFrame) else int(frame.select(pl.len()).collect().item())
 
 
-def _called(step: StepDefinition, tables: Mapping[str, pl.LazyFrame], parameters: Mapping[str, Any]) -> Any:
+def _called(step: StepDefinition, tables: Mapping[str, pl.DataFrame | pl.LazyFrame], parameters: Mapping[str, Any]) -> Any:
     frames = {name: as_wanted(table, step.frames[name]) for name, table in tables.items()}
     if step.function is not None:
         return step.function(**frames, **parameters)
@@ -88,14 +103,13 @@ def _called(step: StepDefinition, tables: Mapping[str, pl.LazyFrame], parameters
             raise MisuseError(f"step {step.name!r}: {error}") from error
 
 
-def as_wanted(frame: pl.LazyFrame, kind: str) -> Any:
+def as_wanted(frame: pl.DataFrame | pl.LazyFrame, kind: str) -> Any:
     """A table as the kind of frame a function is written for: polars | lazy | pandas | arrow."""
-    if kind == "lazy":
+    if isinstance(frame, pl.LazyFrame):
         return frame
-    whole = frame.collect()
     if kind == "pandas":
-        return whole.to_pandas()
-    return whole.to_arrow() if kind == "arrow" else whole
+        return frame.to_pandas()
+    return frame.to_arrow() if kind == "arrow" else frame
 
 
 def as_polars(step: str, made: Any) -> pl.DataFrame:
