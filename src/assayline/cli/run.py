@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         print_json({"line": line.name, "runs": ran.runs, "waiting": ran.waiting, "problems": ran.problems, "lots": [one.document for one in ran.lots]})
     for problem in ran.problems:
         sys.stderr.write("assay: " + ascii(problem)[1:-1] + "\n")
-    if not options.json and not ran.runs and not ran.problems:
+    if not options.json and not ran.lots and not ran.problems:
         say("nothing changed")
     warned = any(outcome.document["verdict"] != "release" for outcome in ran.lots)
     return 2 if ran.problems else 1 if warned else 0
