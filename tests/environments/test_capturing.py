@@ -17,7 +17,7 @@ from assayline.environments import Environment, capture, compare, environment_fr
 from assayline.errors import NotFound, Unreadable
 
 sys.path.insert(0, str(Path(__file__).parent))
-from wheels import wheel
+from wheels import repacked, wheel
 
 NAMES = ("alpha", "beta")
 
@@ -216,3 +216,31 @@ def test_another_version_of_python_can_be_captured_without_this_package(version:
     assert found.fact("interpreter", "version").startswith(version + ".")
     assert "assayline" not in found.packages
     assert ("warn", "interpreter", "version") in told(capture(check_files=False), found)
+
+
+def _downloaded(folder: Path, version: str) -> Path:
+    done = subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder), f"numpy=={version}"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"numpy {version} cannot be had here: {done.stderr[-200:]}")
+    return next(folder.glob(f"numpy-{version}-*.whl"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_environments_that_differ_in_a_minor_version_a_build_and_blas_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    older, newer = (_downloaded(tmp_path, version) for version in ("2.3.5", "2.4.4"))
+    base, twin = capture(virtual(tmp_path / "base", older)), capture(virtual(tmp_path / "twin", older))
+    minor = capture(virtual(tmp_path / "minor", newer))
+    built = virtual(tmp_path / "built", repacked(older, tmp_path / "again", "numpy/_globals.py", "7"))
+    build = capture(built)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    threads = capture(str(tmp_path / "base"))
+
+    assert compare(base, twin) == ()
+    assert set(told(base, minor)) <= {("warn", "packages", "numpy"), ("warn", "math", "library openblas of numpy")}
+    assert ("warn", "packages", "numpy") in told(base, minor)
+    assert told(base, build) == [("warn", "packages", "numpy")]
+    assert "another build of the same version" in compare(base, build)[0].sentence
+    assert [(severity, layer) for severity, layer, _ in told(base, threads)] == [("note", "threads")]
+    assert sorted({(severity, layer) for severity, layer, _ in told(build, threads)}) == [("note", "threads"), ("warn", "packages")]

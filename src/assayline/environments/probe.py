@@ -221,7 +221,10 @@ def _runs(call: str, frame: str, columns: Values, kinds: Mapping[str, str], pyth
     told = {}
     for threads in THREADS:
         variables = {name: str(threads) for name in THREAD_VARIABLES if name.endswith("_THREADS")}
-        told[threads] = asked(python or sys.executable, {"calling": str(calling.__file__)}, "calling", request, variables=variables, seconds=seconds)
+        told[threads] = asked(
+            python or sys.executable, {"calling": str(calling.__file__)}, "calling", request, variables=variables, seconds=seconds,
+            advice=f"call {call} on the golden rows by hand there",
+        )  # fmt: skip
     return told
 
 
