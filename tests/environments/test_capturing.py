@@ -181,7 +181,7 @@ def test_options_that_a_program_changed_are_told() -> None:
 LOCKS = {
     "requirements.txt": "alpha==1.0 \\\n    --hash=sha256:00\nbeta==2.0 ; sys_platform == 'win32'\nabsent==1.0\n-e .\nbeta>=0.1  # any\n",
     "uv.lock": 'version = 1\n[[package]]\nname = "alpha"\nversion = "0.9"\nresolution-markers = ["python_version < \'3\'"]\n[[package]]\nname = "Alpha"\nversion = "1.0"\n',
-    "pylock.toml": '[[packages]]\nname = "alpha"\nversion = "1.1"\n',
+    "pylock.toml": '[[packages]]\nname = "alpha"\nversion = "1.1"\n[[packages]]\nname = "beta"\nversion = "7"\nmarker = "\'dev\' in dependency_groups"\n',
     "environment.yml": "dependencies:\n  - python=3\n  - conda-forge::alpha=1.0\n  - pip:\n    - beta==1.5\n",
     "broken.lock": "neither here nor there",
 }
@@ -197,6 +197,21 @@ def test_drift_between_a_lock_and_what_is_installed_is_named(tmp_path: Path) -> 
     assert {path: dict(lock.drift) for path, lock in found.locks.items()} == {
         "environment.yml": {"beta": ("1.5", "1.0")}, "pylock.toml": {"alpha": ("1.1", "1.0")}, "requirements.txt": {}, "uv.lock": {},
     }  # fmt: skip
+
+
+def test_what_conda_installed_besides_python_packages_is_told_with_its_build(tmp_path: Path) -> None:
+    python = virtual(tmp_path / "one", wheel(tmp_path, "alpha", "1.0"))
+    kept = tmp_path / "one" / "conda-meta"
+    kept.mkdir()
+    for name in ("libopenblas-0.3.30-pthreads_h1", "alpha-1.0-py311_0", "history"):
+        (kept / f"{name}.json").write_text("{}")
+    before = capture(python)
+    (kept / "libopenblas-0.3.30-pthreads_h1.json").rename(kept / "libopenblas-0.3.30-openmp_h2.json")
+
+    (found,) = compare(before, capture(python))
+
+    assert {name for name, one in before.packages.items() if one.installer == "conda"} == {"conda:libopenblas"}
+    assert (str(found.severity), found.name) == ("warn", "conda:libopenblas")
 
 
 def _pyenv(version: str) -> str:

@@ -11,7 +11,7 @@ from .project_options import print_json, say
 
 EPILOG = """\
 example:
-  assay parity sales --dev ~/work/sales --prod /srv/assay
+  assay parity sales --dev ~/sales --prod /srv/assay
 
 exit code: 0 nothing differs, 1 something does, 2 a project could not be read
 """
