@@ -17,7 +17,7 @@ from assayline.environments import Environment, capture, compare, environment_fr
 from assayline.errors import NotFound, Unreadable
 
 sys.path.insert(0, str(Path(__file__).parent))
-from wheels import wheel
+from wheels import repacked, wheel
 
 NAMES = ("alpha", "beta")
 
@@ -181,7 +181,7 @@ def test_options_that_a_program_changed_are_told() -> None:
 LOCKS = {
     "requirements.txt": "alpha==1.0 \\\n    --hash=sha256:00\nbeta==2.0 ; sys_platform == 'win32'\nabsent==1.0\n-e .\nbeta>=0.1  # any\n",
     "uv.lock": 'version = 1\n[[package]]\nname = "alpha"\nversion = "0.9"\nresolution-markers = ["python_version < \'3\'"]\n[[package]]\nname = "Alpha"\nversion = "1.0"\n',
-    "pylock.toml": '[[packages]]\nname = "alpha"\nversion = "1.1"\n',
+    "pylock.toml": '[[packages]]\nname = "alpha"\nversion = "1.1"\n[[packages]]\nname = "beta"\nversion = "7"\nmarker = "\'dev\' in dependency_groups"\n',
     "environment.yml": "dependencies:\n  - python=3\n  - conda-forge::alpha=1.0\n  - pip:\n    - beta==1.5\n",
     "broken.lock": "neither here nor there",
 }
@@ -197,6 +197,21 @@ def test_drift_between_a_lock_and_what_is_installed_is_named(tmp_path: Path) -> 
     assert {path: dict(lock.drift) for path, lock in found.locks.items()} == {
         "environment.yml": {"beta": ("1.5", "1.0")}, "pylock.toml": {"alpha": ("1.1", "1.0")}, "requirements.txt": {}, "uv.lock": {},
     }  # fmt: skip
+
+
+def test_what_conda_installed_besides_python_packages_is_told_with_its_build(tmp_path: Path) -> None:
+    python = virtual(tmp_path / "one", wheel(tmp_path, "alpha", "1.0"))
+    kept = tmp_path / "one" / "conda-meta"
+    kept.mkdir()
+    for name in ("libopenblas-0.3.30-pthreads_h1", "alpha-1.0-py311_0", "history"):
+        (kept / f"{name}.json").write_text("{}")
+    before = capture(python)
+    (kept / "libopenblas-0.3.30-pthreads_h1.json").rename(kept / "libopenblas-0.3.30-openmp_h2.json")
+
+    (found,) = compare(before, capture(python))
+
+    assert {name for name, one in before.packages.items() if one.installer == "conda"} == {"conda:libopenblas"}
+    assert (str(found.severity), found.name) == ("warn", "conda:libopenblas")
 
 
 def _pyenv(version: str) -> str:
@@ -216,3 +231,31 @@ def test_another_version_of_python_can_be_captured_without_this_package(version:
     assert found.fact("interpreter", "version").startswith(version + ".")
     assert "assayline" not in found.packages
     assert ("warn", "interpreter", "version") in told(capture(check_files=False), found)
+
+
+def _downloaded(folder: Path, version: str) -> Path:
+    done = subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder), f"numpy=={version}"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"numpy {version} cannot be had here: {done.stderr[-200:]}")
+    return next(folder.glob(f"numpy-{version}-*.whl"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_environments_that_differ_in_a_minor_version_a_build_and_blas_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    older, newer = (_downloaded(tmp_path, version) for version in ("2.3.5", "2.4.4"))
+    base, twin = capture(virtual(tmp_path / "base", older)), capture(virtual(tmp_path / "twin", older))
+    minor = capture(virtual(tmp_path / "minor", newer))
+    built = virtual(tmp_path / "built", repacked(older, tmp_path / "again", "numpy/_globals.py", "7"))
+    build = capture(built)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    threads = capture(str(tmp_path / "base"))
+
+    assert compare(base, twin) == ()
+    assert set(told(base, minor)) <= {("warn", "packages", "numpy"), ("warn", "math", "library openblas of numpy")}
+    assert ("warn", "packages", "numpy") in told(base, minor)
+    assert told(base, build) == [("warn", "packages", "numpy")]
+    assert "another build of the same version" in compare(base, build)[0].sentence
+    assert [(severity, layer) for severity, layer, _ in told(base, threads)] == [("note", "threads")]
+    assert sorted({(severity, layer) for severity, layer, _ in told(build, threads)}) == [("note", "threads"), ("warn", "packages")]

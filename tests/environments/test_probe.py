@@ -106,11 +106,11 @@ def test_a_change_beyond_the_tolerance_differs_and_decisions_are_counted(functio
 
 def test_a_difference_is_blamed_on_what_differs_in_the_environment(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     probe = record("scoring:line", rows(), frame="numpy", code=code)
-    monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", "AVX2")
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
 
     verdict = check(probe, code=code)
 
-    assert "NPY_DISABLE_CPU_FEATURES none → AVX2" in verdict.sentence
+    assert "MKL_CBWR none → COMPATIBLE" in verdict.sentence
 
 
 def test_a_probe_that_cannot_judge_says_so(code: str) -> None:

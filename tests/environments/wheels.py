@@ -40,3 +40,20 @@ def unpacked(folder: Path, *wheels: Path) -> Path:
         with zipfile.ZipFile(one) as archive:
             archive.extractall(folder)
     return folder
+
+
+def repacked(original: Path, folder: Path, patched: str, build: str) -> Path:
+    """The same wheel with a comment added to one of its files and another build tag, as a distributor's build would be."""
+    name, version, *tags = original.stem.split("-")
+    path = folder / f"{name}-{version}-{build}-{'-'.join(tags)}.whl"
+    info = f"{name}-{version}.dist-info"
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(original) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        changed = {patched: old.read(patched).decode() + "# patched\n", f"{info}/WHEEL": old.read(f"{info}/WHEEL").decode().rstrip("\n") + f"\nBuild: {build}\n"}
+        record = old.read(f"{info}/RECORD").decode().splitlines()
+        lines = [f"{row},sha256={digest(changed[row])},{len(changed[row].encode())}" if row in changed else line for line in record for row in [line.split(",")[0]]]
+        for one in old.infolist():
+            if one.filename != f"{info}/RECORD":
+                new.writestr(one, changed[one.filename] if one.filename in changed else old.read(one.filename))
+        new.writestr(f"{info}/RECORD", "\n".join(lines) + "\n")
+    return path

@@ -40,7 +40,7 @@ def interpreter_at(path: str) -> str:
 
 def asked(
     python: str, files: Mapping[str, str], answers: str, request: Mapping[str, Any], *, optional: tuple[str, ...] = (), variables: Mapping[str, str] | None = None,
-    seconds: float = TIMEOUT_SECONDS,
+    seconds: float = TIMEOUT_SECONDS, advice: str = "name a Python of version 3.8 or later",
 ) -> dict[str, Any]:  # fmt: skip
     """What `answer(request, modules)` of one of these modules says in another interpreter, as a dictionary.
 
@@ -52,6 +52,7 @@ def asked(
         optional: modules that may fail to load there.
         variables: environment variables that are set for it beside those of this process.
         seconds: how long it may take.
+        advice: what to do where it fails.
 
     Raises:
         NotFound: there is no such interpreter.
@@ -68,14 +69,14 @@ def asked(
     except OSError as error:
         raise Unreadable(python, f"this is no program that can be run here ({error.strerror})", next_step="name the python of the environment") from error
     except subprocess.TimeoutExpired as error:
-        raise Unreadable(python, f"it gave no answer within {seconds:g} seconds", next_step="see what it does at its start (sitecustomize)") from error
+        raise Unreadable(python, f"it gave no answer within {seconds:g} seconds", next_step="see what it does, or give it more time") from error
     try:
         answer = json.loads(done.stdout)
         if not isinstance(answer, dict):
             raise ValueError("no answer")
     except ValueError as error:
         last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
-        raise Unreadable(python, f"it gave no answer (exit code {done.returncode}: {last[:300]})", next_step="name a Python of version 3.8 or later") from error
+        raise Unreadable(python, f"it gave no answer (exit code {done.returncode}: {last[:300]})", next_step=advice) from error
     return answer
 
 

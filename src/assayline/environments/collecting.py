@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import hashlib
 import json
@@ -169,7 +170,20 @@ def packages(check_files: bool = True) -> dict[str, dict[str, Any]]:
     Args:
         check_files: whether to read each installed file and hold it against RECORD.
     """
-    return {name: _described(found.folder, check_files) for name, found in sorted(installed().items())}
+    found = {name: _described(one.folder, check_files) for name, one in sorted(installed().items())}
+    return {**{f"conda:{name}": one for name, one in _of_conda().items() if normalised(name) not in found}, **found}
+
+
+def _of_conda() -> dict[str, dict[str, Any]]:
+    """What conda installed: among it are the numeric libraries that no Python package brings."""
+    packages = {}
+    with contextlib.suppress(OSError):  # no conda here
+        for entry in os.listdir(os.path.join(sys.prefix, "conda-meta")):
+            pieces = entry[: -len(".json")].rsplit("-", 2) if entry.endswith(".json") else []
+            if len(pieces) == 3:
+                digest = "sha256:" + hashlib.sha256(entry.encode()).hexdigest()
+                packages[pieces[0]] = {"version": pieces[1], "tag": pieces[2], "record": digest, "installer": "conda", "requires": []}
+    return packages
 
 
 def _described(folder: str, check_files: bool) -> dict[str, Any]:

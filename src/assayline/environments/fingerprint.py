@@ -15,6 +15,8 @@ from packaging.utils import canonicalize_name
 
 from assayline.errors import Unreadable
 
+from .markers import holds
+
 SCHEMA = 1
 LAYERS = ("interpreter", "machine", "place", "clock", "math", "threads", "switches")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -178,6 +180,6 @@ def required(requirements: Iterable[str], marker: Mapping[str, str]) -> tuple[st
             one = Requirement(text)
         except InvalidRequirement:  # of old packages; what is installed still works without it
             continue
-        if one.marker is None or one.marker.evaluate({**marker, "extra": ""}):
+        if holds(one.marker, marker):
             names.add(canonicalize_name(one.name))
     return tuple(sorted(names))

@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from .collecting import Found, installed, is_editable, metadata, record_digest, top_level
+from .markers import holds
 
 
 def identity(modules: Iterable[str]) -> str:
@@ -66,7 +67,6 @@ def _needed(text: str, extras: frozenset[str]) -> tuple[tuple[str, frozenset[str
         requirement = Requirement(text)
     except InvalidRequirement:  # of old packages; pip would not install it anew, and what is installed still works without it
         return ()
-    marker = requirement.marker
-    if marker is not None and not any(marker.evaluate({"extra": extra}) for extra in (extras or {""})):
+    if not any(holds(requirement.marker, {}, extra) for extra in (extras or {""})):
         return ()
     return ((canonicalize_name(requirement.name), frozenset(requirement.extras)),)

@@ -10,12 +10,12 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from .fingerprint import Lock, Package
+from .markers import holds
 
 PATTERNS = ("uv.lock", "pylock.toml", "pylock.*.toml", "poetry.lock", "requirements*.txt", "requirements/*.txt", "environment.yml", "environment.yaml")
 MOST_BYTES = 64 << 20
@@ -86,12 +86,7 @@ def _of_toml(text: str, marker: Mapping[str, str]) -> Iterator[Pin]:
 def _holds(one: Mapping[str, Any], marker: Mapping[str, str]) -> bool:
     texts = one.get("resolution-markers", one.get("marker", one.get("markers", [])))
     texts = [texts] if isinstance(texts, str) else texts if isinstance(texts, list) else []
-    if not texts:
-        return True
-    try:
-        return any(Marker(str(text)).evaluate({**marker, "extra": ""}) for text in texts)
-    except InvalidMarker:
-        return True
+    return not texts or any(holds(str(text), marker) for text in texts)
 
 
 def _of_requirements(text: str, marker: Mapping[str, str]) -> Iterator[Pin]:
@@ -104,7 +99,7 @@ def _of_requirements(text: str, marker: Mapping[str, str]) -> Iterator[Pin]:
         except InvalidRequirement:  # an option, a path or an address: it pins no version
             continue
         exact = [part.version for part in one.specifier if part.operator in ("==", "===")]
-        if len(exact) == 1 and (one.marker is None or one.marker.evaluate({**marker, "extra": ""})):
+        if len(exact) == 1 and holds(one.marker, marker):
             yield Pin(canonicalize_name(one.name), exact[0].removesuffix(".*"), exact[0].endswith(".*"))
 
 
