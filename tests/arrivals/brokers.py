@@ -6,10 +6,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,36 @@ def rabbitmq() -> Iterator[int]:
         warnings.warn("RABBITMQ IS NOT TESTED: nothing listens on port 5672; apt-get install rabbitmq-server, and start it", stacklevel=2)
         pytest.skip("no RabbitMQ on port 5672 (apt-get install rabbitmq-server)")
     yield 5672
+
+
+@contextmanager
+def cutting_proxy(port: int, lengths: Iterator[int]) -> Iterator[int]:
+    """A line to a broker that is cut, without a word to either side, after so many bytes from the broker; each connection gets the next length."""
+    ended = threading.Event()
+
+    def pump(source: socket.socket, target: socket.socket, most: float) -> None:
+        try:
+            while most > 0 and (block := source.recv(4096)):
+                target.sendall(block[: int(min(most, 4096))])
+                most -= len(block)
+        except OSError:
+            pass  # the other direction was cut
+        for one in (source, target):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def serve(server: socket.socket) -> None:
+        while not ended.is_set():
+            try:
+                near, _ = server.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", port))
+            threading.Thread(target=pump, args=(near, far, float("inf")), daemon=True).start()
+            threading.Thread(target=pump, args=(far, near, next(lengths)), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        yield int(server.getsockname()[1])
+        ended.set()
+        server.shutdown(socket.SHUT_RDWR)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import itertools
 import json
+import re
 import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import brokers
 import pytest
 import senders
 
 from assayline.arrivals import Subscription, Windows, open_subscription, poll
+from assayline.arrivals.subscription import client_of
 from assayline.core import Source
 from assayline.errors import InputError, MisuseError, NotFound
 
@@ -139,7 +145,7 @@ def came(subscription: Subscription, count: int) -> list[Any]:
     return found
 
 
-def taken(broker: Broker, position: Any, folder: Path, *, commit: bool = True, seconds: float = 3.0) -> tuple[list[int], Any]:
+def taken(broker: Broker, position: Any, folder: Path, *, commit: bool = True, seconds: float = 1.5) -> tuple[list[int], Any]:
     """One run: the numbers that were released, and the position after it; without `commit` it ends before its first window is acknowledged."""
     subscription = open_subscription(broker.source, folder=str(folder))
     windows, numbers = Windows(broker.source, subscription, position, folder=str(folder)), []
@@ -209,6 +215,47 @@ def test_a_message_has_what_the_broker_knows_of_it(broker: Broker) -> None:
     assert (first.id == "") == (first.place is None)
 
 
+def test_a_line_that_is_cut_again_and_again_loses_nothing_and_gives_nothing_twice(broker: Broker, tmp_path: Path) -> None:
+    if broker.source.address.startswith("kafka"):
+        pytest.skip("brokers of Kafka say themselves where they are, so nothing can stand between")
+    broker.send([b'{"n": %d, "more": "%s"}' % (number % 50, b"x" * 100) for number in range(600)])
+    port = re.search(r":(\d+)/", broker.source.address)
+    assert port is not None
+    lengths = itertools.chain((300, 2_000, 9_000, 20_000, 30_000, 41_000), itertools.repeat(10_000_000))
+    numbers: list[int] = []
+    position, problems = None, 0
+
+    with brokers.cutting_proxy(int(port[1]), lengths) as line:
+        source = replace(broker.source, address=broker.source.address.replace(port[1], str(line)), options={**broker.source.options, "most_rows": 50})
+        end = time.monotonic() + 100
+        while len(numbers) < 600 and time.monotonic() < end:
+            try:
+                subscription = open_subscription(source, folder=str(tmp_path / "windows"))
+                windows = Windows(source, subscription, position, folder=str(tmp_path / "windows"))
+                while (window := windows.next(2, closing=True)) is not None:
+                    numbers += [json.loads(row)["n"] for row in Path(window.delivery.path).read_text().splitlines()]
+                    position = window.delivery.position
+                    windows.committed(window)
+            except InputError:
+                problems += 1
+
+    assert problems >= 4
+    assert Counter(numbers) == Counter(number % 50 for number in range(600))
+
+
+def test_nobody_waits_for_more_than_the_first_message(broker: Broker) -> None:
+    subscription = open_subscription(broker.source, folder="unused")
+    broker.send(bodies(1))
+
+    begin = time.monotonic()
+    messages = subscription.receive(1000, 30)
+    seconds = time.monotonic() - begin
+    subscription.close()
+
+    assert len(messages) == 1
+    assert seconds < 15
+
+
 @pytest.mark.parametrize("scheme", ["mqtt", "nats", "amqp", "redis", "kafka"])
 def test_a_broker_that_does_not_answer_is_an_error_without_the_password(scheme: str) -> None:
     for package, address in (("paho.mqtt", "mqtt"), ("nats", "nats"), ("pika", "amqp"), ("redis", "redis"), ("confluent_kafka", "kafka")):
@@ -223,8 +270,6 @@ def test_a_broker_that_does_not_answer_is_an_error_without_the_password(scheme: 
 
 
 def test_a_broker_that_goes_away_ends_the_subscription(tmp_path: Path) -> None:
-    import brokers
-
     pytest.importorskip("paho.mqtt.client")
     with brokers.mosquitto() as port:
         subscription = open_subscription(source_of(f"mqtt://127.0.0.1:{port}/rides"), folder=str(tmp_path))
@@ -270,8 +315,6 @@ def test_a_subject_without_a_stream_is_named(nats_port: int) -> None:
 
 def test_a_stream_of_nats_that_is_made_again_is_another_log(nats_port: int, tmp_path: Path, jetstream: Broker) -> None:
     nats: Any = pytest.importorskip("nats")
-    import asyncio
-
     name = jetstream.source.address.rpartition("/")[2]
 
     async def forget() -> None:
@@ -285,3 +328,32 @@ def test_a_stream_of_nats_that_is_made_again_is_another_log(nats_port: int, tmp_
     jetstream.send(bodies(3, 4))
 
     assert taken(jetstream, position, tmp_path / "windows")[0] == [3, 4]
+
+
+def test_a_message_that_goes_astray_between_two_others_is_not_taken_for_committed(nats_port: int, tmp_path: Path, jetstream: Broker) -> None:
+    """The client may drop what it has no room for; here somebody else gets it, and does not acknowledge it."""
+    nats: Any = pytest.importorskip("nats")
+    name = jetstream.source.address.rpartition("/")[2]
+
+    async def steal() -> None:
+        client = await nats.connect(f"nats://127.0.0.1:{nats_port}")
+        pull = await client.jetstream().pull_subscribe_bind(consumer=client_of(jetstream.source), stream=name)
+        await pull.fetch(1, timeout=5)
+        await client.close()
+
+    jetstream.send(bodies(1, 2, 3))
+    subscription = open_subscription(jetstream.source, folder="unused")
+    windows = Windows(jetstream.source, subscription, None, folder=str(tmp_path / "windows"))
+    windows._take(subscription.receive(1, 5))
+    asyncio.run(steal())
+    windows._take(subscription.receive(1, 5))
+    window = windows.next(0, closing=True)
+    assert window is not None
+    windows.committed(window)
+    first = window.delivery.facts["first_id"], window.delivery.facts["last_id"]
+    second = windows.next(3, closing=True)
+    subscription.close()
+
+    assert first == ("1", "3")
+    assert second is not None
+    assert second.delivery.facts["first_id"] == "2"

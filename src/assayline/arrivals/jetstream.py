@@ -21,6 +21,7 @@ T = TypeVar("T")
 ACK_WAIT_SECONDS = 30.0  # NATS's own standard
 MOST_UNACKNOWLEDGED = 200_000
 ANSWER_SECONDS = 30.0
+MORE_SECONDS = 0.1  # what comes with the first message
 ACK, IN_PROGRESS, NAK = b"+ACK", b"+WPI", b"-NAK"
 
 
@@ -40,7 +41,8 @@ class JetStreamSubscription:
         self._shown, self._subject = place.shown, place.rest
         self._ack_wait = duration(source, "ack_wait", ACK_WAIT_SECONDS)
         self._closed = False
-        self._before: int | None = None
+        self._before: int | None = None  # the number that was given for the first time last
+        self._delivery = -1  # how many messages the consumer had given, with the last one
         self._waiting: dict[int, Message] = {}
         self._touched = time.monotonic()
         self._loop = asyncio.new_event_loop()
@@ -100,7 +102,7 @@ class JetStreamSubscription:
             options["tls"] = ssl.create_default_context(cafile=text(self._source, "ca_file") or None)
         servers = [f"{'tls' if tls else 'nats'}://{host}" for host in hosts.split(",")]
         # One way back after a lost connection (see Subscription): the client must not hide one.
-        self._client = await nats.connect(servers, allow_reconnect=False, connect_timeout=10, name=client_of(self._source), error_cb=_quiet, **options)
+        self._client = await nats.connect(servers, allow_reconnect=False, max_reconnect_attempts=1, connect_timeout=10, name=client_of(self._source), error_cb=_quiet, **options)
         self._stream = self._client.jetstream()
         name = text(self._source, "stream") or await self._stream_name()
         stream = await self._stream.stream_info(name)
@@ -128,15 +130,22 @@ class JetStreamSubscription:
     async def _fetch(self, most: int, seconds: float) -> list[Message]:
         if self._client.is_closed:
             raise Unreadable(self._shown, "the connection to the broker is gone", next_step="it will be opened again")
+        came: list[Any] = []
         try:
-            return [self._message(one) for one in await self._pull.fetch(most, timeout=max(seconds, 0.05))]
+            came = await self._pull.fetch(1, timeout=max(seconds, 0.05))  # asked for more it would wait for all of them
+            if most > 1:
+                came += await self._pull.fetch(most - 1, timeout=MORE_SECONDS)
         except (TimeoutError, self._library.errors.TimeoutError):
-            return []
+            pass  # there are no more
+        return [self._message(one) for one in came]
 
     def _message(self, one: Any) -> Message:
         known = one.metadata
-        number, attempt = int(known.sequence.stream), int(known.num_delivered)
-        # Given for the first time, messages come in the order of the stream: what lies between two of them is not for us.
+        number, delivery, attempt = int(known.sequence.stream), int(known.sequence.consumer), int(known.num_delivered)
+        # Given for the first time, messages come in the order of the stream: what lies between two of them is not for us, unless one went astray between them.
+        if delivery != self._delivery + 1:
+            self._before = None
+        self._delivery = delivery
         before = self._before if attempt == 1 and self._before is not None and self._before < number else number - 1
         if attempt == 1:
             self._before = number

@@ -14,6 +14,8 @@ from .settings import text
 from .subscription import Message, Place, client_of, endpoint, package, talking
 
 ANSWER_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
+MORE_SECONDS = 0.1  # what comes with the first message
 LOOK_SECONDS = 60.0  # how often a topic is asked whether it has more partitions
 # The client reads ahead; so many kilobytes at most wait in it.
 READ_AHEAD_KBYTES = 16_384
@@ -70,7 +72,9 @@ class KafkaSubscription:
                 self._looked = time.monotonic()
                 if set(self._partitions()) != set(self._lines):
                     raise Unreadable(self._shown, "the topic has other partitions than before", next_step="it will be opened again")
-            came = self._consumer.consume(most, timeout=seconds)
+            came = self._consumer.consume(1, timeout=seconds)  # asked for more it would wait for all of them
+            if came and most > 1:
+                came += self._consumer.consume(most - 1, timeout=MORE_SECONDS)
         if self._problem:
             raise Unreadable(self._shown, f"the connection to the broker is gone ({self._problem})", next_step="it will be opened again")
         messages = []
@@ -119,7 +123,7 @@ class KafkaSubscription:
             self._problem = error.name()
 
     def _partitions(self) -> list[int]:
-        known = self._consumer.list_topics(self._topic, timeout=ANSWER_SECONDS).topics.get(self._topic)
+        known = self._consumer.list_topics(self._topic, timeout=CONNECT_SECONDS).topics.get(self._topic)
         if known is None or not known.partitions:
             raise NotFound(self._shown, f"there is no topic {self._topic}", next_step="make it, or check its name")
         return sorted(known.partitions)

@@ -36,8 +36,10 @@ class RedisSubscription:
         self._shown, self._stream, self._group, self._library = place.shown, unquote(stream), client_of(source), library
         host, port = place.host_and_port(6379)
         tls = {"ssl": True, "ssl_ca_certs": text(source, "ca_file") or None} if place.tls else {}
+        # No second attempt inside the client: entries whose answer was lost are pending, and would not be asked for again before the next start.
+        never = library.retry.Retry(library.backoff.NoBackoff(), 0)
         self._client = library.Redis(
-            host=host, port=port, db=int(database), username=place.user or None, password=place.password or None, client_name=self._group,
+            retry=never, host=host, port=port, db=int(database), username=place.user or None, password=place.password or None, client_name=self._group,
             socket_connect_timeout=10, socket_timeout=LONGEST_BLOCK_SECONDS + 30, **tls,
         )  # fmt: skip
         self._pending_from: str | None = "0"
