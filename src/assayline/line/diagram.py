@@ -38,7 +38,7 @@ def line_document(project: Project, line: Line, *, moment: str | None = None) ->
         }
         for name in names_of(line)
     ]  # fmt: skip
-    edges = [{"from": start, "to": step.name, "carries": _carries(known, start, step.name)} for step in line.steps for start in dict.fromkeys(step.inputs) if start != step.name]
+    edges = [{"from": start, "to": step.name, "carries": _carries(known, start, step.name)} for step in line.steps for start in dict.fromkeys(step.inputs)]
     return {"line": line.name, "nodes": nodes, "edges": edges}
 
 

@@ -69,7 +69,10 @@ def emit(project: Project, runs: Sequence[int], *, budget_seconds: float = BUDGE
         name = f"openlineage {hashlib.sha256(target.encode()).hexdigest()[:16]}"  # with a blank: no source can be called so
         with project.ledger.read() as connection:
             known = run_records.position_of(connection, name)
-            waiting = _runs_after(connection, int(known["run"]) if known is not None else min(runs) - 1)
+            told = int(known["run"]) if known is not None else min(runs) - 1
+            waiting = _runs_after(connection, told)
+        if known is None:
+            _note(project, name, told)  # first of all: what cannot be delivered now must not be forgotten
     except AssaylineError as error:
         return Emitted(0, len(runs), str(error))
     problem = ""
@@ -84,10 +87,15 @@ def emit(project: Project, runs: Sequence[int], *, budget_seconds: float = BUDGE
         except (AssaylineError, OSError) as error:
             problem = str(error)
         if done:
-            with project.ledger.write() as writing:
-                writing.append("position", {"source": name, "position": {"run": some[done - 1]}})
+            _note(project, name, some[done - 1])
         waiting = waiting[done:]
     return Emitted(sent, len(waiting), problem)
+
+
+def _note(project: Project, name: str, run: int) -> None:
+    """Writes down up to which run the catalogue was told."""
+    with project.ledger.write() as writing:
+        writing.append("position", {"source": name, "position": {"run": run}})
 
 
 def send(project: Project, runs: Iterable[int], target: str) -> int:
