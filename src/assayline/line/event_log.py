@@ -23,6 +23,8 @@ class EventLog:
         as_json: one JSON object a line, with time, level and event; else words for people.
         clock: what time it is.
 
+    `errors` counts the lines of that level.
+
     >>> log = EventLog(lambda line: print(line, end=""), clock=lambda: datetime(2026, 5, 1, 3, tzinfo=UTC))
     >>> log.tell("lot", flow="sales", lot=7, verdict="warn", input="postgresql://me:secret@db/shop")
     2026-05-01T03:00:00Z info    lot       flow=sales lot=7 verdict=warn input="postgresql://me:…@db/shop"
@@ -31,6 +33,7 @@ class EventLog:
     def __init__(self, write: Callable[[str], object], *, as_json: bool = False, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._write, self._as_json, self._clock = write, as_json, clock
         self._lock = threading.Lock()
+        self.errors = 0
 
     def tell(self, event: str, level: str = "info", **what: object) -> None:
         """One line; what is None or "" is left out."""
@@ -42,6 +45,7 @@ class EventLog:
             first = {name: values[name] for name in ORDER if name in values}
             line = f"{moment} {level:<7} {event:<9} " + " ".join(f"{name}={_word(value)}" for name, value in {**first, **values}.items())
         with self._lock:
+            self.errors += level == "error"
             self._write(line.rstrip() + "\n")
 
 

@@ -88,18 +88,19 @@ def process_metrics() -> list[Metric]:
     ]
 
 
-def write_metrics(project: Project, path: str, moment: datetime) -> None:
+def write_metrics(project: Project, path: str, moment: datetime, more: Iterable[Metric] = ()) -> None:
     """Writes them to a file that is there whole or not at all, for node_exporter's textfile collector.
 
     Args:
         project: which.
         path: of the file; its name ends in .prom for node_exporter.
         moment: now.
+        more: what the process that writes has to add.
     """
     target = Path(path)
     part = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        part.write_text(exposition(metrics_of(project, moment)), encoding="utf-8")
+        part.write_text(exposition([*metrics_of(project, moment), *more]), encoding="utf-8")
         part.chmod(0o644)  # the collector is another user
         os.replace(part, target)
     finally:

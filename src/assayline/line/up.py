@@ -110,7 +110,7 @@ class Service:
                 continue
             if done is not None:
                 served += 1
-                level = "info" if done.ended.outcome == "done" else "warning"
+                level = {"done": "info", "failed": "error"}.get(done.ended.outcome, "warning")
                 self.log.tell("slot", level, flow=done.schedule, slot=done.slot, outcome=done.ended.outcome, seconds=done.seconds, reason=done.ended.reason, passed_over=done.passed_over)
         self._notify(served)
         return served
