@@ -388,6 +388,15 @@ def test_what_came_late_through_the_broker_stands_in_its_order(tmp_path: Path) -
     assert values(all_of(windows(log, tmp_path))) == [[1, 2, 3]]
 
 
+def test_partitions_stay_mixed_as_they_came(tmp_path: Path) -> None:
+    log = Log(counts=False)
+    log.send(*numbered(4))
+    places = [Place("one", 5, 4), Place("two", 1, 0), Place("one", 6, 5), Place("two", 2, 1)]
+    log.waiting = deque(replace(message, place=place) for message, place in zip(log.waiting, places, strict=True))
+
+    assert values(all_of(windows(log, tmp_path))) == [[0, 1, 2, 3]]
+
+
 def test_a_message_that_comes_again_while_its_window_is_open_is_one_row(tmp_path: Path) -> None:
     log = Log()
     log.send({"n": 1}, {"n": 2})
