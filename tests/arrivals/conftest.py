@@ -15,24 +15,28 @@ import brokers
 
 @pytest.fixture(scope="session")
 def mqtt_port() -> Iterator[int]:
+    pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed: pip install 'assayline[mqtt]'")
     with brokers.mosquitto() as port:
         yield port
 
 
 @pytest.fixture(scope="session")
 def nats_port() -> Iterator[int]:
+    pytest.importorskip("nats", reason="nats-py is not installed: pip install 'assayline[nats]'")
     with brokers.nats_server() as port:
         yield port
 
 
 @pytest.fixture(scope="session")
 def redis_port() -> Iterator[int]:
+    pytest.importorskip("redis", reason="redis is not installed: pip install 'assayline[redis]'")
     with brokers.redis_server() as port:
         yield port
 
 
 @pytest.fixture(scope="session")
 def amqp_port() -> Iterator[int]:
+    pytest.importorskip("pika", reason="pika is not installed: pip install 'assayline[amqp]'")
     with brokers.rabbitmq() as port:
         yield port
 

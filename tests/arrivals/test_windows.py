@@ -304,6 +304,26 @@ def test_poison_is_parked_with_its_headers_and_the_others_go_on(body: bytes, tmp
     assert log.given == {}
 
 
+HOSTILE = {
+    "not a number": b'{"n": NaN}', "too large": b'{"n": 1e400}', "many digits": b'{"n": ' + b"9" * 5000 + b"}", "half a letter": b'{"n": "\\ud800"}', "NUL": b'{"n": "\\u0000"}',
+    "keys twice": b'{"n": 1, "n": 2}', "deep": b'{"n": ' + b"[" * 127 + b"]" * 127 + b"}", "deep value": b"[" + b"[" * 127 + b"]" * 127 + b"]", "null": b"null", "no keys": b"{}",
+    "line separator": '{"n": "a\u2028b"}'.encode(), "no name": b'{"": 1}', "all kinds": b'[{"n": {"a": [1]}}, 5, null, [1]]', "form feed": b'{"n": 1}\x0c',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_no_message_makes_the_others_of_its_window_unreadable(body: bytes, tmp_path: Path) -> None:
+    log = Log()
+    log.send({"n": 1}, body, {"n": 2})
+    window = windows(log, tmp_path).next(0, closing=True)
+
+    assert window is not None
+    table = open_table(window.delivery.path)
+    read = sum(piece.load().height for piece in table.pieces())
+    assert read == int(window.delivery.facts["rows"])
+    assert read + len(log.parked) >= 3
+
+
 def test_where_everything_has_to_be_json_text_is_parked(tmp_path: Path) -> None:
     log = Log()
     log.send(b"on")
@@ -386,6 +406,15 @@ def test_what_came_late_through_the_broker_stands_in_its_order(tmp_path: Path) -
     log.waiting.append(log.waiting.popleft())
 
     assert values(all_of(windows(log, tmp_path))) == [[1, 2, 3]]
+
+
+def test_partitions_stay_mixed_as_they_came(tmp_path: Path) -> None:
+    log = Log(counts=False)
+    log.send(*numbered(4))
+    places = [Place("one", 5, 4), Place("two", 1, 0), Place("one", 6, 5), Place("two", 2, 1)]
+    log.waiting = deque(replace(message, place=place) for message, place in zip(log.waiting, places, strict=True))
+
+    assert values(all_of(windows(log, tmp_path))) == [[0, 1, 2, 3]]
 
 
 def test_a_message_that_comes_again_while_its_window_is_open_is_one_row(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 
 from ..core import Source
 from ..errors import MisuseError
+from ..tables.limits import Limits
 from .settings import text
 from .subscription import Message
 
 # The size of a number tells its unit: seconds reach 1e11 in the year 5138, milliseconds were at 1e11 in 1973.
 UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (float("inf"), 1e9))
+DEEPEST = Limits().depth - 2  # a row that is no object becomes one
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -88,6 +90,8 @@ def rows_of(message: Message, shape: Shape, arrived: datetime) -> Rows:
     if shape.arrived:
         more["arrived_at"] = (message.sent_at or arrived).astimezone(UTC).isoformat()
     texts, values = _elements(body, only_json=shape.only_json)
+    if body.count("[") + body.count("{") > DEEPEST and any(_depth(value) > DEEPEST for value in values):
+        raise Unparsed(f"the JSON is nested deeper than {DEEPEST} levels")  # the reader would refuse the whole window for it
     lines = tuple(_line(text, value, more) for text, value in zip(texts, values, strict=True))
     moments = (moment_of(value.get(shape.time)) for value in values if isinstance(value, dict)) if shape.time else ()
     return Rows(lines, next((one for one in moments if one is not None), None))
@@ -130,6 +134,18 @@ def _items(body: str, count: int) -> tuple[list[str], list[Any]]:
         values.append(value)
         place = end
     return texts, values
+
+
+def _depth(value: Any) -> int:
+    """How deep lists and objects stand in each other.
+
+    >>> _depth(1), _depth({"a": [1, {"b": 2}]})
+    (0, 3)
+    """
+    depth, level = 0, [value]
+    while level := [inner for one in level if isinstance(one, (dict, list)) for inner in ([*one.values()] if isinstance(one, dict) else one) or [None]]:
+        depth += 1
+    return depth
 
 
 def _reason(error: ValueError) -> str:

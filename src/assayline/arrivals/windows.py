@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from ..core import Source
 from ..errors import MisuseError
@@ -72,7 +72,7 @@ class _Open:
     file: BinaryIO
     until: float
     messages: list[Message] = field(default_factory=list)
-    lines: list[tuple[tuple[str, int], int, int]] = field(default_factory=list)
+    lines: list[_Line] = field(default_factory=list)
     numbers: set[tuple[str, int]] = field(default_factory=set)
     rows: int = 0
     bytes: int = 0
@@ -320,9 +320,10 @@ class Windows:
 def _finish(window: _Open, path: str) -> None:
     """Makes the file of a window final. Where the broker counts, rows stand in its order: what it gave again came late through no fault of the sender."""
     window.file.flush()
-    if any(one[0] > other[0] for one, other in zip(window.lines, window.lines[1:], strict=False)):
+    lines = _in_order(window.lines)
+    if lines is not window.lines:
         with open(window.path + ".part", "wb") as ordered:
-            for _, offset, length in sorted(window.lines, key=lambda line: line[0]):
+            for _, offset, length in lines:
                 ordered.write(os.pread(window.file.fileno(), length, offset))
             ordered.flush()
             os.fsync(ordered.fileno())
@@ -331,6 +332,26 @@ def _finish(window: _Open, path: str) -> None:
         os.fsync(window.file.fileno())
     window.file.close()
     os.replace(window.path, path)
+
+
+_Line: TypeAlias = tuple[tuple[str, int], int, int]
+
+
+def _in_order(lines: list[_Line]) -> list[_Line]:
+    """The same lines, those of each log in the order of its numbers; logs stay mixed as they came.
+
+    >>> [place[1] for place, *_ in _in_order([(("a", 2), 0, 1), (("b", 7), 1, 1), (("a", 1), 2, 1)])]
+    [1, 7, 2]
+    """
+    last: dict[str, int] = {}
+    for (log, here), _, _ in lines:
+        if here < last.get(log, here):
+            break
+        last[log] = here
+    else:
+        return lines
+    logs = {log: iter(sorted((line for line in lines if line[0][0] == log), key=lambda line: line[0])) for log in {line[0][0] for line in lines}}
+    return [next(logs[log]) for (log, _), _, _ in lines]
 
 
 def _is_pattern(address: str) -> bool:
