@@ -13,14 +13,12 @@ import polars as pl
 import pytest
 
 from assayline.core import Line, Source, Step
-from assayline.ledger import records
 from assayline.line.adjudicating import answer
-from assayline.line.definition import StepDefinition, load_line
+from assayline.line.definition import load_line
 from assayline.line.diagram import line_document
 from assayline.line.gating import gate_paths
 from assayline.line.project import Project, create_project
 from assayline.line.running import run_line
-from assayline.line.step_columns import columns_of_lots, columns_of_step
 from assayline.line.tagging import tags_document
 from assayline.report.line_diagram import LIGHT, line_svg
 
@@ -133,19 +131,3 @@ def test_the_commands_show_draw_weaken_and_restore(bikes: Project, tmp_path: Pat
     assert "hourly lot" in assay(bikes.folder, "lineage", "daily")
     assert json.loads(assay(bikes.folder, "lineage", "daily", "--json"))["branches"][0]["name"] == "hourly"
     assert "source" in assay(bikes.folder, "line", "show")
-
-
-
-
-def test_what_a_step_reads_is_known_from_its_query_or_from_what_it_declares(bikes: Project) -> None:
-    with bikes.ledger.read() as connection:
-        lots = records.lots(connection, "rides")
-
-    query = columns_of_step(StepDefinition("busy", ("rides",), sql="select station, count(*) as n from rides group by station"), {"rides": lots})
-    function = columns_of_step(StepDefinition("busy", ("rides",), function=len, uses={"rides": ("station",)}), {"rides": lots})
-
-    assert columns_of_lots(lots) == ("ride", "station", "speed")
-    assert (query["kind"], query["uses"], query["from"]) == ("parsed", {"rides": ["station"]}, {"n": [], "station": [["rides", "station"]]})
-    assert (function["kind"], function["uses"]) == ("declared", {"rides": ["station"]})
-    assert columns_of_step(StepDefinition("busy", ("rides",), function=len), {"rides": lots}) == {}
-    assert columns_of_step(StepDefinition("busy", ("rides",), sql="select 1 as a from rides"), {"rides": []}) == {}
