@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from .schema import ENTRIES, POSITIONS, RUN_INPUTS, RUNS, SLOTS, WEAKENED
+from .schema import POSITIONS, RUN_INPUTS, RUNS, SLOTS, WEAKENED
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,6 @@ def last_slots(connection: Connection, until: str) -> dict[str, str]:
     gone = sa.func.max(sa.case((SLOTS.c.slot <= until, SLOTS.c.slot)))
     rows = connection.execute(sa.select(SLOTS.c.schedule, sa.func.coalesce(gone, sa.func.max(SLOTS.c.slot))).group_by(SLOTS.c.schedule))
     return {str(schedule): str(slot) for schedule, slot in rows}
-
-
-def last_entry(connection: Connection) -> int:
-    """The number of the newest entry: as long as it is the same, nothing has happened."""
-    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(ENTRIES.c.number), -1))).scalar_one())
 
 
 def weakenings(connection: Connection, *, only_on: bool = True) -> list[Row[Any]]:
