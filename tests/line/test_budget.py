@@ -112,6 +112,8 @@ def test_budgets_and_prices_come_from_the_settings_and_count_what_runs_now(proje
         assert daily_budget(again) == Budget(cpu_seconds=100)
         assert flow_budget(again, "hourly") == Budget(rows=10)
         assert flow_budget(again, "other") == Budget()
+        assert flow_budget(again, "other", {"memory_mib": 1}) == Budget(memory_bytes=1 << 20)
+        assert flow_budget(again, "hourly", {"memory_mib": 1}) == Budget(rows=10)
         assert standing(again, NOON).level == "ok"
         assert standing(again, NOON, Costs(cpu_seconds=10)).level == "warn"
         assert standing_of(again, "hourly", NOON, Costs(cpu_seconds=10, rows=10)).what == "rows"

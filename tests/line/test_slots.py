@@ -168,6 +168,15 @@ def test_a_holder_that_is_silent_is_noticed_by_one_who_never_waits(project: Proj
         assert second.token == 5
 
 
+def test_a_clock_that_jumps_ahead_or_back_keeps_no_schedule_from_being_served_and_serves_nothing_twice(project: Project) -> None:
+    schedule, watch = Schedule("sales", "0 * * * *"), Watch()
+    times = [utc(f"{year}-05-01T{time}") for year, time in ((2026, "03:00"), (2036, "03:30"), (1970, "03:30"), (2026, "02:30"), (2026, "03:59"), (2026, "04:00"), (2036, "03:59"))]
+
+    found = [serve(project.ledger, schedule, lambda slot: DONE, watch=watch, clock=lambda time=time: time) for time in times]  # type: ignore[misc]  # a default binds the moment
+
+    assert [one.slot.isoformat()[:16] if one else None for one in found] == ["2026-05-01T03:00", "2036-05-01T03:00", None, None, None, "2026-05-01T04:00", None]
+
+
 def test_two_ledger_connections_serve_one_time_once(project: Project) -> None:
     schedule, moment = Schedule("sales", "0 3 * * *"), utc("2026-05-01T03:00")
     with open_project(project.folder) as other:

@@ -124,9 +124,13 @@ def last_slot(connection: Connection, schedule: str) -> str | None:
     return newest
 
 
-def last_slots(connection: Connection) -> dict[str, str]:
-    """The newest served time (UTC) of each schedule that has one."""
-    rows = connection.execute(sa.select(SLOTS.c.schedule, sa.func.max(SLOTS.c.slot)).group_by(SLOTS.c.schedule))
+def last_slots(connection: Connection, until: str) -> dict[str, str]:
+    """The newest served time of each schedule that is not after a moment (all in UTC); where all are, the newest.
+
+    A clock that was years ahead for a minute leaves times behind that must not keep a schedule from being served until then.
+    """
+    gone = sa.func.max(sa.case((SLOTS.c.slot <= until, SLOTS.c.slot)))
+    rows = connection.execute(sa.select(SLOTS.c.schedule, sa.func.coalesce(gone, sa.func.max(SLOTS.c.slot))).group_by(SLOTS.c.schedule))
     return {str(schedule): str(slot) for schedule, slot in rows}
 
 

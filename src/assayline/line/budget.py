@@ -63,7 +63,11 @@ class Costs:
 
 @dataclass(frozen=True)
 class Budget:
-    """What something may cost; 0 for no limit. The names are those of `Costs`."""
+    """What something may cost; 0 for no limit. The names are those of `Costs`.
+
+    >>> Budget.parse({"memory_mib": 2, "rows": 10}, "the budget of hourly")
+    Budget(wall_seconds=0.0, cpu_seconds=0.0, memory_bytes=2097152, rows=10, money=0.0)
+    """
 
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -73,12 +77,12 @@ class Budget:
 
     @classmethod
     def parse(cls, given: object, where: str) -> Budget:
-        """Reads a table of settings.
+        """Reads a table of settings; memory may be given as `memory_mib`.
 
         Raises:
             MisuseError: with the name or the number that cannot be.
         """
-        known = {one.name for one in fields(cls)}
+        known = {*(one.name for one in fields(cls)), "memory_mib"}
         if not isinstance(given, Mapping):
             raise MisuseError(f"{where}: a budget has names and numbers, such as cpu_seconds = 3600; it is {given!r}")
         for name, value in given.items():
@@ -86,7 +90,8 @@ class Budget:
                 raise MisuseError(f"{where}: {name!r} is nothing that is budgeted; there are {', '.join(sorted(known))}")
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
                 raise MisuseError(f"{where}: {name} = {value!r}; give it a number, 0 for no limit")
-        return cls(**given)
+        values = {name: value for name, value in given.items() if name != "memory_mib"}
+        return cls(**values if "memory_mib" not in given else {**values, "memory_bytes": int(given["memory_mib"]) << 20})
 
 
 @dataclass(frozen=True)

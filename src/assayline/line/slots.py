@@ -48,15 +48,15 @@ def clock_on_the_wall() -> datetime:
     return datetime.now(UTC)
 
 
-def last_served(ledger: SqlLedger) -> dict[str, datetime]:
-    """The newest time of each schedule that was served or passed over; none for one that never was."""
+def last_served(ledger: SqlLedger, moment: datetime) -> dict[str, datetime]:
+    """The newest time of each schedule that was served or passed over; none for one that never was. What a clock that was ahead has served does not count yet."""
     with ledger.read() as connection:
-        return {name: datetime.fromisoformat(slot) for name, slot in last_slots(connection).items()}
+        return {name: datetime.fromisoformat(slot) for name, slot in last_slots(connection, stamp(moment)).items()}
 
 
 def waiting(ledger: SqlLedger, schedules: Iterable[Schedule], moment: datetime) -> list[Schedule]:
     """The schedules that have a time to serve now, found with one look into the ledger; who has waited longest comes first."""
-    served = last_served(ledger)
+    served = last_served(ledger, moment)
     found = [(times[0], number, one) for number, one in enumerate(schedules) if (times := due(one, served.get(one.name), moment))]
     return [one for _, _, one in sorted(found, key=lambda item: item[:2])]
 
@@ -79,7 +79,7 @@ def serve(ledger: SqlLedger, schedule: Schedule, work: Work, *, watch: Watch, cl
         if lease is None:
             return None
         begun = clock()
-        times = due(schedule, last_served(ledger).get(schedule.name), begun)
+        times = due(schedule, last_served(ledger, begun).get(schedule.name), begun)
         if not times:
             return None
         slot = times[0]

@@ -39,15 +39,17 @@ def daily_budget(project: Project) -> Budget:
     return Budget.parse({name: value for name, value in given.items() if name != "flow"} if isinstance(given, Mapping) else given, f"{SETTINGS}: [budget]")
 
 
-def flow_budget(project: Project, flow: str) -> Budget:
-    """What one run of a step may spend: from the settings of its flow, else from `[budget.flow.NAME]`."""
+def flow_budget(project: Project, flow: str, said: Mapping[str, float] | None = None) -> Budget:
+    """What one run of a step may spend: from the settings of its flow, else from `[budget.flow.NAME]`, else what the line says of it."""
     with project.ledger.read() as connection:
         known = records.flow_of(connection, flow)
     if known is not None and "budget" in known.settings:
         return Budget.parse(known.settings["budget"], f"the budget of {flow}")
     given = project.settings.get("budget", {})
     flows = given.get("flow", {}) if isinstance(given, Mapping) else {}
-    return Budget.parse(flows.get(flow, {}) if isinstance(flows, Mapping) else flows, f"{SETTINGS}: [budget.flow.{flow}]")
+    if not isinstance(flows, Mapping) or flow in flows:
+        return Budget.parse(flows[flow] if isinstance(flows, Mapping) else flows, f"{SETTINGS}: [budget.flow.{flow}]")
+    return Budget.parse(said or {}, f"the budget of {flow} in the line")
 
 
 def spent(connection: Connection, moment: datetime, *, step: str | None = None) -> Costs:
@@ -65,9 +67,9 @@ def standing(project: Project, moment: datetime, running: Costs | None = None) -
         return check(spent(connection, moment) + (running or Costs()), daily_budget(project))
 
 
-def standing_of(project: Project, flow: str, moment: datetime, running: Costs) -> Standing:
+def standing_of(project: Project, flow: str, moment: datetime, running: Costs, said: Mapping[str, float] | None = None) -> Standing:
     """How a run stands to the budget of its flow and to that of the day: the nearer end counts."""
-    return worst([check(running, flow_budget(project, flow)), standing(project, moment, running)])
+    return worst([check(running, flow_budget(project, flow, said)), standing(project, moment, running)])
 
 
 def announce(project: Project, standing: Standing, moment: datetime, *, flow: str = "*") -> bool:
@@ -94,9 +96,9 @@ def announce(project: Project, standing: Standing, moment: datetime, *, flow: st
     return True
 
 
-def limits_of(project: Project, flow: str) -> StepLimits:
+def limits_of(project: Project, flow: str, said: Mapping[str, float] | None = None) -> StepLimits:
     """When a run of this step is to be ended, from its earlier runs and its budget."""
     with project.ledger.read() as connection:
         past = run_records.runs(connection, step=flow, states=("done", "held"), most=LEARNED_RUNS)
     pauses = [float(run.costs["longest_pause_seconds"]) for run in past if "longest_pause_seconds" in run.costs]
-    return learned_limits([Costs.recorded(run.costs) for run in past], pauses, flow_budget(project, flow))
+    return learned_limits([Costs.recorded(run.costs) for run in past], pauses, flow_budget(project, flow, said))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def main(folder: str, count: str, name: str, dies_in: str = "", dies_at: str = "
         for line in sys.stdin:
             moment = datetime.fromisoformat(line.strip())
             while open_ones := waiting(project.ledger, flows, moment):
+                served = 0
                 for schedule in open_ones:
 
                     def work(slot: datetime, schedule: Schedule = schedule) -> Ended:
@@ -41,7 +43,9 @@ def main(folder: str, count: str, name: str, dies_in: str = "", dies_at: str = "
                             os.kill(os.getpid(), signal.SIGKILL)
                         return DONE
 
-                    serve(project.ledger, schedule, work, watch=watch, clock=lambda moment=moment: moment)  # type: ignore[misc]  # a default binds the loop's moment
+                    served += serve(project.ledger, schedule, work, watch=watch, clock=lambda moment=moment: moment) is not None  # type: ignore[misc]  # a default binds the loop's moment
+                if not served:  # the others are at what is left
+                    time.sleep(0.02)
             sys.stdout.write("done\n")
             sys.stdout.flush()
 
