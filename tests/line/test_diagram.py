@@ -84,12 +84,18 @@ def test_a_warning_on_a_source_colours_what_reads_it_and_is_gone_when_its_cause_
 
     assert during["rides"] == "warn"
     assert during["hourly"] == during["daily"] == "warn"
-    unused = [one["weakened"] for one in tags_document(bikes, "busy")["tags"] if one["columns"] == ["speed"] and one["origin"] == "rides"]
-    assert unused
-    assert set(unused) <= {"column not used: speed", "answered expected by ann: electric bikes"}
     assert after["rides"] == "release"
     reasons = {one["weakened"] for one in tags_document(bikes, "hourly")["tags"] if one["origin"] == "rides"}
     assert reasons == {"answered expected by ann: electric bikes"}
+
+
+def test_what_a_query_does_not_read_stays_behind(bikes: Project) -> None:
+    deliver(bikes, 20, factor=1.3)
+
+    found = {(one["code"], one["weakened"]) for one in tags_document(bikes, "busy")["tags"] if one["origin"] == "rides"}
+
+    assert found == {("global_shift", "column not used: speed")}
+    assert drawn(bikes)["busy"] == "release"
 
 
 def test_the_next_good_lot_takes_the_colour_away(bikes: Project) -> None:
