@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 
 from assayline.core import Line, Source, Step
+from assayline.ledger import records
 from assayline.line.adjudicating import answer
 from assayline.line.definition import load_line
 from assayline.line.diagram import line_document
-from assayline.line.gating import gate_paths
 from assayline.line.project import Project, create_project
 from assayline.line.running import run_line
 from assayline.line.tagging import tags_document
@@ -26,7 +26,7 @@ LINE = """
 import assayline
 
 line = assayline.Line("bikes")
-rides = line.source("rides", "in/rides-*.parquet")
+rides = line.source("rides", "in/rides-*.parquet", settle_seconds=0.05)
 line.sql("hourly", "select station, avg(speed) as speed from rides group by station")
 line.sql("daily", "select station, max(speed) as top from hourly group by station")
 line.sql("busy", "select station, count(*) as n from rides group by station")
@@ -38,8 +38,9 @@ def bikes(tmp_path: Path) -> Iterator[Project]:
     """A project with a line that was run on two weeks of good rides."""
     with create_project(str(tmp_path / "bikes")) as project:
         Path(project.folder, "line.py").write_text(LINE)
+        Path(project.folder, "in").mkdir()
         for day in range(14):
-            deliver(project, tmp_path, rides(day))
+            rides(day).write_parquet(Path(project.folder, "in", f"rides-{day}.parquet"))
         run(project)
         yield project
 
@@ -51,12 +52,12 @@ def rides(day: int, factor: float = 1.0) -> pl.DataFrame:
     )
 
 
-def deliver(project: Project, folder: Path, frame: pl.DataFrame) -> int:
-    path = folder / f"rides-{frame['ride'][0]}.parquet"
-    frame.write_parquet(path)
-    lot = next(iter(gate_paths(project, "rides", [str(path)]))).lot
-    assert lot is not None
-    return lot.lot
+def deliver(project: Project, day: int, factor: float = 1.0) -> int:
+    """One more lot of rides, and all that is made of it; gives the number of the lot."""
+    rides(day, factor).write_parquet(Path(project.folder, "in", f"rides-{day}.parquet"))
+    run(project)
+    with project.ledger.read() as connection:
+        return records.lots(connection, "rides", most=1, newest_first=True)[0].lot
 
 
 def run(project: Project) -> None:
@@ -73,27 +74,33 @@ def drawn(project: Project) -> dict[str, str]:
     return {flow: fills[badge] for flow, badge in badges.items()}
 
 
-def test_a_warning_on_a_source_colours_what_reads_it_and_is_gone_when_its_cause_is(bikes: Project, tmp_path: Path) -> None:
+def test_a_warning_on_a_source_colours_what_reads_it_and_is_gone_when_its_cause_is(bikes: Project) -> None:
     assert drawn(bikes) == {"rides": "release", "hourly": "release", "daily": "release", "busy": "release"}
 
-    bad = deliver(bikes, tmp_path, rides(20, factor=1.3))
-    run(bikes)
+    bad = deliver(bikes, 20, factor=1.3)
     during = drawn(bikes)
     answer(bikes, bad, "expected", author="ann", reason="electric bikes")
     after = drawn(bikes)
 
     assert during["rides"] == "warn"
-    assert during["hourly"] == during["daily"] == during["busy"] == "warn"
+    assert during["hourly"] == during["daily"] == "warn"
     assert after["rides"] == "release"
     reasons = {one["weakened"] for one in tags_document(bikes, "hourly")["tags"] if one["origin"] == "rides"}
     assert reasons == {"answered expected by ann: electric bikes"}
 
 
-def test_the_next_good_lot_takes_the_colour_away(bikes: Project, tmp_path: Path) -> None:
-    deliver(bikes, tmp_path, rides(20, factor=1.3))
-    run(bikes)
-    deliver(bikes, tmp_path, rides(21))
-    run(bikes)
+def test_what_a_query_does_not_read_stays_behind(bikes: Project) -> None:
+    deliver(bikes, 20, factor=1.3)
+
+    found = {(one["code"], one["weakened"]) for one in tags_document(bikes, "busy")["tags"] if one["origin"] == "rides"}
+
+    assert found == {("global_shift", "column not used: speed")}
+    assert drawn(bikes)["busy"] == "release"
+
+
+def test_the_next_good_lot_takes_the_colour_away(bikes: Project) -> None:
+    deliver(bikes, 20, factor=1.3)
+    deliver(bikes, 21)
 
     assert drawn(bikes)["rides"] == drawn(bikes)["busy"] == "release"
 
@@ -116,8 +123,7 @@ def assay(folder: str, *arguments: str) -> str:
 
 
 def test_the_commands_show_draw_weaken_and_restore(bikes: Project, tmp_path: Path) -> None:
-    bad = deliver(bikes, tmp_path, rides(20, factor=1.3))
-    run(bikes)
+    bad = deliver(bikes, 20, factor=1.3)
     code = next(one["code"] for one in json.loads(assay(bikes.folder, "tags", str(bad), "--json"))["tags"])
 
     assert assay(bikes.folder, "line", "show", "--svg", str(tmp_path / "line.svg")).endswith("4 flows\n")
