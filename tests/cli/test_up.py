@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,22 @@ def test_what_is_due_at_a_time_is_done_once(shop: Path) -> None:
     events = [json.loads(line) for line in first.stdout.splitlines()]
     assert [(one["event"], one["flow"]) for one in events] == [("lot", "stations"), ("run", "doubled"), ("lot", "doubled"), ("lot", "weather"), ("slot", "weather")]
     assert second.stdout == ""
+
+
+def test_when_the_budget_of_the_day_is_spent_what_is_published_stays_and_the_rest_waits(shop: Path) -> None:
+    settings = (shop / "assay.toml").read_text()
+    (shop / "assay.toml").write_text(settings + "\n[budget]\ncpu_seconds = 0.000001\n")
+    now = ["up", "--once-at", datetime.now(UTC).isoformat(), "--json", "--project", str(shop)]
+
+    feed(shop, 1)
+    first = assay(*now)
+    feed(shop, 2)
+    second = assay(*now)
+    (shop / "assay.toml").write_text(settings)
+    third = assay(*now)
+
+    events = [[json.loads(line)["event"] for line in done.stdout.splitlines() if '"slot"' not in line] for done in (first, second, third)]
+    assert events == [["run", "lot", "budget"], [], ["run", "lot"]]
 
 
 def test_a_step_that_fails_is_said_and_not_tried_again_at_once(shop: Path, up: Callable[..., subprocess.Popen[str]]) -> None:

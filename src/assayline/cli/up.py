@@ -53,8 +53,9 @@ def run(options: argparse.Namespace) -> int:
     log = EventLog(_write, as_json=options.json or os.environ.get("ASSAY_LOG") == "json")
     stopping = Stopping()
     with open_project(options.project) as project, ExitStack() as stack:
-        line = LineInHand(project, options.line or os.path.join(project.folder, FILE), log)
-        service = Service(project, line.plan, line.work, log, clock_on_the_wall if moment is None else lambda: moment)
+        clock = clock_on_the_wall if moment is None else lambda: moment
+        line = LineInHand(project, options.line or os.path.join(project.folder, FILE), log, clock)
+        service = Service(project, line.plan, line.work, log, clock)
         stack.enter_context(_told_by_signals(stopping))
         if options.metrics:
             stack.enter_context(_measured(service, options.metrics))

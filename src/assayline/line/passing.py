@@ -13,12 +13,14 @@ import sqlalchemy as sa
 from assayline.errors import AssaylineError
 from assayline.ledger.schema import ENTRIES
 
+from .budget import Standing
 from .definition import Line, load_line
 from .event_log import EventLog
 from .plan import Plan, deployment_windows, plan_of
 from .project import Project
 from .running import run_line
-from .slots import DONE, Ended
+from .slots import DONE, Clock, Ended, clock_on_the_wall
+from .spending import announce, standing
 from .up import Stopping
 from .windows import open_at
 
@@ -37,13 +39,14 @@ class LineInHand:
         project: where.
         file: that defines it.
         log: receives what happens.
+        clock: what time it is; it says which day is paid for.
 
     Raises:
         MisuseError: the file defines no line, or a schedule of it cannot be.
     """
 
-    def __init__(self, project: Project, file: str, log: EventLog) -> None:
-        self.project, self.file, self.log = project, os.path.abspath(file), log
+    def __init__(self, project: Project, file: str, log: EventLog, clock: Clock = clock_on_the_wall) -> None:
+        self.project, self.file, self.log, self._clock = project, os.path.abspath(file), log, clock
         self._lock = threading.Lock()
         self._deploy = deployment_windows(project.settings)
         self._seen = self._said = _about(self.file)
@@ -74,21 +77,33 @@ class LineInHand:
         steps = [name.removeprefix(STEP) for name in names if name.startswith(STEP)]
         sources = [name for name in names if not name.startswith(STEP)]
 
+        spent = Standing()
+
         def told(kind: str, what: Mapping[str, Any]) -> None:
+            nonlocal spent
             if kind == "lot":
                 level = "info" if what["verdict"] in ("release", "warn") else "warning"
                 self.log.tell("lot", level, flow=what["flow"], lot=what["lot"], verdict=what["verdict"], rows=what["rows"]["taken"], input=what["input"])
             elif kind == "run":
                 self.log.tell("run", flow=what["step"])
+            if kind in ("lot", "run"):
+                spent = standing(self.project, self._clock())
             if stopping.asked:
                 raise BrokenOff
 
+        def ended() -> bool:
+            return stopping.overdue() or spent.level == "stop"
+
         try:
-            ran = run_line(self.project, line, self.file, sources=sources, steps=steps, moment=moment, on_event=told, asked_to_stop=stopping.overdue)
+            ran = run_line(self.project, line, self.file, sources=sources, steps=steps, moment=moment, on_event=told, asked_to_stop=ended)
         except BrokenOff:
             return None
         if stopping.overdue():
             return None
+        if announce(self.project, spent, self._clock()):
+            self.log.tell("budget", "warning", share=spent.share, reason=spent.sentence)
+        if spent.level == "stop":
+            return Ended("stopped", f"the budget of the day is spent: {spent.sentence}")
         return Ended("failed", "; ".join(ran.problems)) if ran.problems else DONE
 
     def _take(self, about: tuple[int, int], moment: datetime) -> None:
