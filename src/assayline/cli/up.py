@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
             log.tell("left", "warning", outcome="what was in hand did not end in time; it is done again at the next start")
             sys.stdout.flush()
             os._exit(0)  # what is published is published; threads that hang are left behind
-        log.tell("left", outcome="everything in hand is done")
+        log.tell("left", outcome="in order")
     return 0
 
 
