@@ -26,6 +26,7 @@ from .telling import AFTER_A_GATE_SECONDS, tell
 
 POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 5.0  # how long one that is told to stop may finish what it is at
+LOOK_SECONDS = 0.1  # between two looks whether the end was asked for
 TELL_EVERY = timedelta(minutes=1)
 FIRST_RETRY, LAST_RETRY = timedelta(seconds=4), timedelta(minutes=5)  # for a source that fails: each time twice as long
 
@@ -35,26 +36,30 @@ class Stopping:
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.patience_seconds = patience_seconds
-        self._told = threading.Event()
-        self._told_at = 0.0
+        self._asked_at: float | None = None
+        self._woken = threading.Event()
 
     def tell(self) -> None:
-        """Asks for the end; may be called by the handler of a signal."""
-        self._told_at = self._told_at or time.monotonic()
-        self._told.set()
+        """Asks for the end; may be called by the handler of a signal, so it takes no lock: the thread it interrupts may hold it."""
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
 
     @property
     def asked(self) -> bool:
         """Whether nothing new is to be begun; work that can stop between two lots or steps does so there."""
-        return self._told.is_set()
+        return self._asked_at is not None
 
     def overdue(self) -> bool:
         """Whether what is in hand is to be broken off too: it is done again at the next start."""
-        return self.asked and time.monotonic() - self._told_at > self.patience_seconds
+        return self._asked_at is not None and time.monotonic() - self._asked_at > self.patience_seconds
 
     def wait(self, seconds: float) -> None:
-        """Waits so long, or until the end is asked for."""
-        self._told.wait(seconds)
+        """Waits so long, or until `wake`."""
+        self._woken.wait(seconds)
+
+    def wake(self) -> None:
+        """Ends all waiting."""
+        self._woken.set()
 
 
 Work = Callable[[tuple[str, ...], datetime, Stopping], Ended | None]
@@ -210,7 +215,8 @@ def keep_running(service: Service, stopping: Stopping, *, workers: int = 1, poll
     for one in threads:
         one.start()
     while not stopping.asked:
-        stopping.wait(1.0)  # in pieces, so that the handlers of signals run
+        time.sleep(LOOK_SECONDS)
+    stopping.wake()
     deadline = time.monotonic() + 2 * stopping.patience_seconds
     for one in threads:
         one.join(max(0.0, deadline - time.monotonic()))
