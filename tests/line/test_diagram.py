@@ -20,7 +20,9 @@ from assayline.line.diagram import line_document
 from assayline.line.project import Project, create_project
 from assayline.line.running import run_line
 from assayline.line.tagging import tags_document
-from assayline.report.line_diagram import LIGHT, line_svg
+
+drawing = pytest.importorskip("assayline.report.line_diagram", reason="there is no drawing without its part")
+LIGHT, line_svg = drawing.LIGHT, drawing.line_svg
 
 LINE = """
 import assayline
