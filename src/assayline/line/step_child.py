@@ -201,7 +201,7 @@ class StepWorker:
         if self._process is None:
             self._file = known
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", "from assayline.line.step_child import serve; serve()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                [sys.executable, "-P", "-c", f"from assayline.line.step_child import serve; serve({os.getpid()})"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 cwd=os.path.dirname(os.path.abspath(file)), env=_environment(), start_new_session=True,
             )  # fmt: skip
         return self._process
@@ -340,8 +340,8 @@ def _environment() -> dict[str, str]:
 # -- the child's side --------------------------------------------------------------------------------------------------
 
 
-def serve() -> None:
-    """Runs the steps that are asked for on stdin, until there are no more."""
+def serve(parent: int) -> None:
+    """Runs the steps that are asked for on stdin, until there are no more or the process that asks is gone."""
     requests, channel = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)  # a step that asks for input gets none
@@ -352,7 +352,7 @@ def serve() -> None:
         with lock:
             channel.write(json.dumps(message, ensure_ascii=True).encode() + b"\n")
 
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     for text in iter(requests.readline, b""):
         send(_answer(json.loads(text), lambda rows: send({"progress": rows})))
 
