@@ -66,7 +66,8 @@ def _line(part: str, result: Result) -> dict[str, Any]:
     }  # fmt: skip
 
 
-ROWS = {"lots": "M1, M6, M27", "cost": "M2", "split": "M2, M3", "answers": "M28, M30", "verdicts": "M2, M6"}  # rows of the mission a part speaks for, where it is not M1 alone
+# Rows of the mission a part speaks for, where it is not M1 alone.
+ROWS = {"lots": "M1, M6, M27", "cost": "M2", "split": "M2, M3", "answers": "M28, M30", "verdicts": "M2, M6", "runs": "M16", "streams_killed": "M27", "schedule": "M17"}
 
 
 def read(group: str, part: str) -> list[Result]:

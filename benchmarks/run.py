@@ -35,7 +35,8 @@ BENCHMARKS = {
     "gate_answers": (3, "what a long ledger takes to list lots, flows and quarantined rows"),
     "gate_verdicts": (15, "sound lots accused by the gate as flows go on, and faulty ones noticed"),
     "line_runs": (5, "a line beside the bare functions, and when nothing changed"),
-    "line_streams": (10, "messages of brokers through a line that is killed on the way"),
+    "line_schedule": (1, "a hundred scheduled flows over a week: how they are spread, and that each time is served once"),
+    "line_streams_killed": (10, "messages of brokers through a line that is killed on the way"),
     "hostile": (15, "damaged, lying and malicious inputs: never a hang, a crash or an execution"),
 }
 # What is measured together; the figures of a group are kept in one file.
@@ -43,7 +44,7 @@ GROUPS = {
     "scan": ("cells", "lots", "hostile", "speed"),
     "truth": ("truth_cells", "truth_lots", "suggestions", "streams", "error_control", "regions", "past_cost", "peers"),
     "gate": ("gate_cost", "gate_split", "gate_answers", "gate_verdicts"),
-    "line": ("line_runs", "line_streams"),
+    "line": ("line_runs", "line_schedule", "line_streams_killed"),
 }
 GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
 

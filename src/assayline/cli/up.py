@@ -44,6 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from assayline.line.definition import FILE
     from assayline.line.event_log import EventLog
+    from assayline.line.following import following
     from assayline.line.passing import LineInHand
     from assayline.line.project import open_project
     from assayline.line.slots import clock_on_the_wall
@@ -61,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
             stack.enter_context(_measured(service, options.metrics))
         if moment is not None:
             return _once(service, stopping, log)
+        stack.enter_context(following(project, line.streams, log, stopping))
         log.tell("begun", project=project.name, workers=options.workers, process=os.getpid())
         if not keep_running(service, stopping, workers=options.workers):
             log.tell("left", "warning", outcome="what was in hand did not end in time; it is done again at the next start")

@@ -10,6 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from assayline.arrivals import is_stream
+from assayline.core import Source
 from assayline.errors import AssaylineError
 from assayline.ledger.schema import ENTRIES
 
@@ -70,6 +72,11 @@ class LineInHand:
             steps = (STEP + name for name in self._line.value().order())
             return Plan(self._plan.schedules, (*self._plan.polled, *steps), self._plan.windows)
 
+    def streams(self) -> dict[str, Source]:
+        """The sources that are followed and not polled: streams without a schedule."""
+        with self._lock:
+            return {name: source for name, source in self._line.sources.items() if is_stream(source) and not source.every}
+
     def work(self, names: tuple[str, ...], moment: datetime, stopping: Stopping) -> Ended | None:
         """Asks these sources for news, or makes the results of these steps that are due."""
         with self._lock:
@@ -123,7 +130,8 @@ class LineInHand:
     def _read(self) -> tuple[Line, Plan]:
         line = load_line(self.file)
         self._grown = -1  # every step is looked at
-        return line, plan_of(line.sources.values(), self.project.settings)
+        asked = [source for source in line.sources.values() if source.every or not is_stream(source)]
+        return line, plan_of(asked, self.project.settings)
 
 
 def _about(file: str) -> tuple[int, int]:

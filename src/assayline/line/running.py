@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -146,7 +146,11 @@ class Runner:
                     return
 
     def tell(self) -> None:
-        """Tells a catalogue of lineage of the runs that were made, where one is set."""
+        """Targets get what was released, and a catalogue of lineage hears of the runs, where there are any."""
+        from .targets import push_all
+
+        for flow in dict.fromkeys(outcome.lot.flow for outcome in self.ran.lots if outcome.lot is not None and outcome.lot.state == "released"):
+            self.ran.problems += push_all(self.project, flow)
         if self._made_runs:
             from .lineage_events import emit
 
@@ -212,16 +216,9 @@ class Runner:
         return made
 
     def _limits(self, task: Task) -> StepLimits:
-        """What one run may cost, from the step, its flow's settings and its earlier runs: the least of them."""
-        from .budget import Budget
         from .spending import limits_of
 
-        learned = limits_of(self.project, task.step.name)
-        own = Budget.parse(task.step.budget, f"the budget of step {task.step.name!r}")
-        return replace(
-            learned, memory_bytes=_least(learned.memory_bytes, own.memory_bytes), cpu_seconds=_least(learned.cpu_seconds, own.cpu_seconds),
-            max_runtime_seconds=_least(learned.max_runtime_seconds, own.wall_seconds),
-        )  # fmt: skip
+        return limits_of(self.project, task.step.name, task.step.budget)
 
     def _failed(self, task: Task, costs: Mapping[str, float], said: str, state: str) -> None:
         with self.project.ledger.write() as writing:
@@ -253,11 +250,6 @@ class Runner:
             "inputs": {name: [lot.lot for lot in lots] for name, lots in task.inputs.items()}, "code": task.code.digest, "parameters": dict(task.step.parameters),
             "environment": task.environment, "costs": dict(costs), "columns": dict(columns or {}), "error": error,
         }  # fmt: skip
-
-
-def _least(*limits: float) -> Any:
-    """The least of some limits of which 0 means none."""
-    return min((limit for limit in limits if limit), default=0)
 
 
 def _name(task: Task) -> str:

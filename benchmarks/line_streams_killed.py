@@ -21,7 +21,7 @@ import kit
 import polars as pl
 from results import Result
 
-COMMAND = "make bench ONLY=line_streams"
+COMMAND = "make bench ONLY=line_streams_killed"
 MESSAGES = int(os.environ.get("ASSAY_LINE_MESSAGES", "100000"))
 KILLS, LOTS = 5, 25
 
@@ -75,8 +75,10 @@ def _killed(broker: str, address: str, more: str, send: Callable[[], None]) -> I
         got = Counter(_rows(project)["n"].to_list())
         lost, twice = MESSAGES - len(got), sum(got.values()) - len(got)
         claim = f"{broker}: messages lost or twice in {MESSAGES:,}, {KILLS} kills of assay run"
-        yield Result("M27", claim, f"{lost + twice} of {MESSAGES:,} ({lost} lost, {twice} twice)", "0", lost + twice == 0 and MESSAGES >= 100_000, COMMAND)
-        yield Result("M27", f"{broker}: messages a second, kills included", f"{MESSAGES / seconds:,.0f} a second", command=COMMAND)
+        shown = f"{lost + twice} of {MESSAGES:,} ({lost} lost, {twice} twice)"
+        holds = lost + twice == 0 and MESSAGES >= 100_000
+        yield Result(claim, "a message is acknowledged when its lot is in the ledger, and taken once", shown, "0", holds, COMMAND)
+        yield Result(f"{broker}: messages a second, kills included", "", f"{MESSAGES / seconds:,.0f} a second", command=COMMAND)
 
 
 def _start(project: Path) -> subprocess.Popen[bytes]:
