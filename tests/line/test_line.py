@@ -222,3 +222,44 @@ def test_pieces_drive_a_step_and_states_stand_beside() -> None:
     assert line.takes("joined") == {"stores": "latest", "clean": "each", "orders": "each", "prices": "all"}
     assert line.root("joined") == "orders"
     assert line.root("stores") is None
+
+
+def test_sources_are_asked_and_texts_reach_a_step_as_what_they_say(project: Project) -> None:
+    folder = Path(project.folder)
+    (folder / "rides-1.csv").write_text("id,at,minutes\n007,2026-05-01T03:00:00+02:00,3.5\n008,2026-05-01T04:00:00+02:00,4\n")
+    text = "rides = line.source('rides', 'rides-*.csv', settle_seconds=0)\n@line.step\ndef whole(rides):\n    return rides\n"
+
+    first, second = run(project, text), run(project, text)
+    (folder / "rides-2.csv").write_text("id,at,minutes\n009,2026-05-01T05:00:00+02:00,5\n")
+    third = run(project, text)
+
+    assert [first.runs, second.runs, third.runs] == [{"whole": 1}, {}, {"whole": 1}]
+    made = read_frame(project, "whole").sort("id")
+    assert made["id"].to_list() == ["007", "008", "009"]
+    assert made["at"].dt.hour().to_list() == [1, 2, 3]
+    assert made["minutes"].to_list() == [3.5, 4.0, 5.0]
+
+
+def test_a_snapshot_replaces_the_lot_before(project: Project) -> None:
+    file = Path(project.folder) / "stores.csv"
+    text = "stores = line.source('stores', 'stores.csv', settle_seconds=0)\n@line.step\ndef counted(stores):\n    return stores.select(n=pl.len())\n"
+    file.write_text("store,city\n1,Lyon\n2,Malmö\n")
+    run(project, text)
+    file.write_text("store,city\n1,Lyon\n2,Malmö\n3,Köln\n")
+
+    run(project, text)
+
+    assert read_frame(project, "stores").height == 3
+    assert read_frame(project, "counted")["n"].to_list() == [3]
+    assert list(verify(project.ledger, project.store)) == []
+
+
+def test_a_command_is_a_source(project: Project) -> None:
+    text = "dump = line.source('dump', command=['sh', '-c', {body!r}])\n@line.step\ndef seen(dump):\n    return dump\n"
+
+    made = run(project, text.format(body="printf 'a,b\\n1,2\\n' > $ASSAY_OUT/dump.csv"))
+    failed = run(project, text.format(body="echo no disk >&2; exit 3"))
+
+    assert made.runs == {"seen": 1}
+    assert failed.problems == ["dump: its command ended with exit code 3: no disk; mend the command; nothing of it was taken"]
+    assert read_frame(project, "dump").rows() == [("1", "2")]

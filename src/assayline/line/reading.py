@@ -17,6 +17,7 @@ from assayline.ledger.records import LotRecord
 from assayline.ledger.store import whole_file
 
 from .project import Project
+from .typed_text import TIME, as_type, times
 
 ROWS_A_TIME = 131_072
 
@@ -157,7 +158,7 @@ def _schema(project: Project, lots: Sequence[LotRecord]) -> tuple[dict[str, Any]
 def _typed(project: Project, lots: Sequence[LotRecord], schema: dict[str, Any], only: set[str] | None = None) -> dict[str, Any]:
     """Text columns (or only some of them) as what they say, where every filled cell of all lots does."""
     candidates: dict[str, list[Any]] = {
-        name: [pl.Int64, pl.Float64, pl.Datetime("us")] for name, kind in schema.items() if kind == pl.String and (only is None or name in only)
+        name: [pl.Int64, pl.Float64, TIME] for name, kind in schema.items() if kind == pl.String and (only is None or name in only)
     }
     for lot in lots:
         for frame in _frames(project, lot):
@@ -166,22 +167,17 @@ def _typed(project: Project, lots: Sequence[LotRecord], schema: dict[str, Any], 
                     continue
                 values = frame.get_column(name).cast(pl.String).drop_nulls()
                 zeros = values.str.contains(r"^[+-]?0\d").any()  # 00501 is a code
-                kinds[:] = [kind for kind in kinds if not (zeros and kind != pl.Datetime("us")) and _parsed(values, kind).null_count() == 0]
+                kinds[:] = [kind for kind in kinds if not (zeros and kind != TIME) and _parsed(values, kind).null_count() == 0]
     return {name: (candidates[name][0] if candidates.get(name) else kind) for name, kind in schema.items()}
 
 
 def _parsed(values: pl.Series, kind: Any) -> pl.Series:
-    if kind == pl.Datetime("us"):
-        try:
-            return values.str.to_datetime(strict=False, time_unit="us")
-        except pl.exceptions.ComputeError:  # no format fits even one value
-            return values.cast(pl.Datetime("us"), strict=False) if not values.len() else pl.Series([None] * values.len(), dtype=pl.Datetime("us"))
+    if kind == TIME:
+        return times(values)
     return values.cast(kind, strict=False)
 
 
 def _as(column: pl.Expr, dtype: Any, kind: Any) -> pl.Expr:
     if dtype == kind:
         return column
-    if dtype == pl.String and kind == pl.Datetime("us"):
-        return column.str.to_datetime(strict=False, time_unit="us")
-    return column.cast(kind)
+    return as_type(column, kind) if dtype == pl.String else column.cast(kind)

@@ -16,9 +16,10 @@ from assayline.errors import MissingExtra, MisuseError
 from assayline.lineage.columns import columns_of_frames, columns_of_sql, declared
 
 from .definition import Line, StepDefinition, load_line
+from .typed_text import TIME, as_type
 
 RESULT = "result.parquet"
-CASTS: Mapping[str, Any] = {"Int64": pl.Int64, "Float64": pl.Float64, "Datetime": pl.Datetime("us"), "String": pl.String}
+CASTS: Mapping[str, Any] = {"Int64": pl.Int64, "Float64": pl.Float64, "Datetime": TIME, "String": pl.String}
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -69,7 +70,7 @@ def read(given: Mapping[str, Any]) -> pl.LazyFrame:
         names = {new: old for new, old in part["renames"].items() if new in schema}
         if names:
             frame = frame.rename(names)
-        parts.append(frame.with_columns(_cast(pl.col(name), CASTS[kind]) for name, kind in given["casts"].items() if frame.collect_schema().get(name) == pl.String))
+        parts.append(frame.with_columns(as_type(pl.col(name), CASTS[kind]).alias(name) for name, kind in given["casts"].items() if frame.collect_schema().get(name) == pl.String))
     whole = pl.concat(parts, how="diagonal_relaxed") if len(parts) > 1 else parts[0]
     if given["uses"] is not None:
         known = whole.collect_schema().names()
@@ -78,10 +79,6 @@ def read(given: Mapping[str, Any]) -> pl.LazyFrame:
             raise MisuseError(f"the step uses the column {missing[0]!r}, which its input does not have; it has {', '.join(known)}")
         whole = whole.select(given["uses"])
     return whole
-
-
-def _cast(column: pl.Expr, kind: Any) -> pl.Expr:
-    return column.str.to_datetime(strict=False, time_unit="us") if kind == pl.Datetime("us") else column.cast(kind)
 
 
 def _height(frame: pl.DataFrame | pl.LazyFrame) -> int:
