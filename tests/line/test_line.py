@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 from assayline.errors import MisuseError
 from assayline.ledger import records, run_records, verify
+from assayline.ledger.schema import NOTICES
 from assayline.line.adjudicating import release_lot
 from assayline.line.definition import Line, load_line
 from assayline.line.gating import gate_paths
@@ -165,7 +168,7 @@ def test_a_step_that_fails_is_written_down_tried_again_and_holds_up_only_what_re
         "@line.step\ndef last(sales):\n    return sales\n@line.step\ndef aside(orders):\n    return orders\n"
     )
 
-    failed = run(project, text.format(body="raise ValueError('no such store')"))
+    failed, _ = run(project, text.format(body="raise ValueError('no such store')")), run(project, text.format(body="raise ValueError('no such store')"))
     mended = run(project, text.format(body="return orders"))
 
     assert failed.runs == {"sales": 1, "aside": 1}
@@ -173,7 +176,10 @@ def test_a_step_that_fails_is_written_down_tried_again_and_holds_up_only_what_re
     assert "no such store" in failed.problems[0]
     assert mended.runs == {"sales": 1, "last": 1}
     with project.ledger.read() as connection:
-        assert [one.state for one in run_records.runs(connection, step="sales")] == ["failed", "done"]
+        assert [one.state for one in run_records.runs(connection, step="sales")] == ["failed", "failed", "done"]
+        notices = [json.loads(row.body) for row in connection.execute(sa.select(NOTICES))]
+    assert [notice["subject"] for notice in notices] == ["Step 'sales' failed: ValueError: no such store"]
+    with project.ledger.read() as connection:
         assert records.last_lot(connection) == 4
 
 

@@ -201,6 +201,7 @@ def _run(connection: Connection, number: int, body: Body) -> None:
             costs=text(body["costs"]), columns=text(body["columns"]), error=body["error"],
         )
     )  # fmt: skip
+    _notices(connection, {"notices": [], **body, "flow": body["step"], "lot": body["output"] or 0})
     names = {int(lot): name for name, lots in sorted(body["inputs"].items()) for lot in lots}
     for lot, name in sorted(names.items()):
         connection.execute(RUN_INPUTS.insert().values(run=number, lot=lot, name=name))

@@ -6,6 +6,7 @@ is nothing to do. A result that is made again replaces the earlier one of the sa
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -31,6 +32,7 @@ if TYPE_CHECKING:  # what judges and reads tables is loaded when there is someth
 
 Event = Callable[[str, Mapping[str, Any]], None]
 
+NOTICE_LINES = 20  # of a traceback, the last ones
 RESULTS_AT_ONCE = 32  # made before they are judged together: their judges then work side by side
 
 
@@ -221,10 +223,16 @@ class Runner:
         return limits_of(self.project, task.step.name, task.step.budget)
 
     def _failed(self, task: Task, costs: Mapping[str, float], said: str, state: str) -> None:
-        with self.project.ledger.write() as writing:
-            entry = writing.append("run", self._entry(task, state, None, costs, said))
-        self._made_runs.append(entry.number)
         last = said.splitlines()[-1] if said else "no reason was given"
+        name = task.step.name
+        with self.project.ledger.write() as writing:
+            before = run_records.runs(writing.connection, step=name, most=1)
+            again = bool(before) and before[0].state == state and before[0].error == said  # told once, not at every try
+            subject = f"Step {name!r} {state}: {last}"
+            identity = hashlib.sha256(f"run {name} {writing.next}".encode()).hexdigest()
+            notice = {"id": identity, "flow": name, "subject": subject, "lines": said.splitlines()[:-1][-NOTICE_LINES:], "verdict": "hold"}
+            entry = writing.append("run", {**self._entry(task, state, None, costs, said), "notices": [] if again else [notice]})
+        self._made_runs.append(entry.number)
         self.ran.problems.append(f"step {task.step.name!r} {state}: {last}")
         self._tell("failed", {"step": task.step.name, "error": said})
 
