@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -29,11 +30,12 @@ def project(tmp_path: Path, ledger_url: str) -> Iterator[Project]:
 
 @pytest.fixture
 def arrived(project: Project) -> Callable[..., None]:
-    """Enters lots into the ledger as the gate does, as if they had come at these times."""
+    """Enters lots into the ledger as the gate does, as if they had come at these times; into several flows in turn, if several are given."""
 
-    def enter(flow: str, times: Iterable[datetime], **more: Any) -> None:
+    def enter(flows: str | list[str], times: Iterable[datetime], **more: Any) -> None:
+        names = [flows] if isinstance(flows, str) else flows
         with project.ledger.write() as writing:
-            for at in times:
+            for at, flow in itertools.product(times, names):
                 known = ensure_flow(writing, flow)
                 lot = records.last_lot(writing.connection) + 1
                 body = {

@@ -41,13 +41,15 @@ def commands() -> list[Command]:
         rules,
         run,
         scan,
+        sources,
         tags,
         targets,
         thinning,
+        today,
     )
 
     return [
-        scan.COMMAND, init.COMMAND, gate.COMMAND, run.COMMAND, line.COMMAND, flow.COMMAND, lots.LOTS, lots.LOT, read.COMMAND, rules.COMMAND, quarantine.COMMAND,
+        scan.COMMAND, init.COMMAND, gate.COMMAND, run.COMMAND, line.COMMAND, today.COMMAND, sources.COMMAND, flow.COMMAND, lots.LOTS, lots.LOT, read.COMMAND, rules.COMMAND, quarantine.COMMAND,
         lineage.COMMAND, tags.COMMAND, certify.COMMAND, notify.COMMAND, targets.COMMAND, thinning.COMMAND, env.COMMAND, parity.COMMAND, metrics.COMMAND, keeping.VERIFY,
         keeping.BACKUP, keeping.RESTORE,
     ]  # fmt: skip

@@ -21,6 +21,7 @@ from assayline.errors import MisuseError
 from assayline.ledger import records
 from assayline.ledger.records import FlowRecord
 from assayline.ledger.schema import FLOWS, INCIDENTS, LOTS, RUN_INPUTS, RUNS
+from assayline.tables.source import without_password
 
 from .plan import plan_of
 from .project import Project
@@ -195,7 +196,7 @@ def _source(
     columns = _columns(lots)
     settings = flow.settings if flow is not None else {}
     document = {
-        "flow": name, "owner": settings.get("owner") or (defined.owner if defined else ""), "address": defined.address if defined else "", "grade": grade, "grade_by": by,
+        "flow": name, "owner": settings.get("owner") or (defined.owner if defined else ""), "address": without_password(defined.address) if defined else "", "grade": grade, "grade_by": by,
         "watched": bool(settings.get("watched", True)), "lots": flow.lots if flow is not None else 0, "last_at": last,
         "freshness_seconds": None if last is None else max(0.0, (moment - datetime.fromisoformat(last)).total_seconds()),
         "rhythm": None if expected is None else _rhythm(expected), "rows": _spread([int(one.taken) for one in lots]),
