@@ -23,34 +23,13 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 
 def commands() -> list[Command]:
     """The built-in commands (hook `assayline.commands`)."""
-    from . import (
-        certify,
-        env,
-        flow,
-        gate,
-        init,
-        keeping,
-        line,
-        lineage,
-        lots,
-        metrics,
-        notify,
-        parity,
-        quarantine,
-        read,
-        rules,
-        run,
-        scan,
-        tags,
-        targets,
-        thinning,
-        up,
-    )
+    from . import certify, env, flow, gate, init, keeping, line, lineage, lots, metrics, notify  # isort: skip
+    from . import parity, quarantine, read, rules, run, scan, sources, tags, targets, thinning, today, up  # isort: skip
 
     return [
-        scan.COMMAND, init.COMMAND, gate.COMMAND, run.COMMAND, up.COMMAND, line.COMMAND, flow.COMMAND, lots.LOTS, lots.LOT, read.COMMAND, rules.COMMAND, quarantine.COMMAND,
-        lineage.COMMAND, tags.COMMAND, certify.COMMAND, notify.COMMAND, targets.COMMAND, thinning.COMMAND, env.COMMAND, parity.COMMAND, metrics.COMMAND, keeping.VERIFY,
-        keeping.BACKUP, keeping.RESTORE,
+        scan.COMMAND, init.COMMAND, gate.COMMAND, run.COMMAND, up.COMMAND, today.COMMAND, line.COMMAND, sources.COMMAND, flow.COMMAND, lots.LOTS, lots.LOT,
+        read.COMMAND, rules.COMMAND, quarantine.COMMAND, lineage.COMMAND, tags.COMMAND, certify.COMMAND, notify.COMMAND, targets.COMMAND, thinning.COMMAND,
+        env.COMMAND, parity.COMMAND, metrics.COMMAND, keeping.VERIFY, keeping.BACKUP, keeping.RESTORE,
     ]  # fmt: skip
 
 

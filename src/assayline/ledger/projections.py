@@ -223,6 +223,26 @@ def _budget(connection: Connection, number: int, body: Body) -> None:
     _notices(connection, {**body, "lot": 0})
 
 
+def _silence(connection: Connection, number: int, body: Body) -> None:
+    """A flow that is silent for too long: an incident that belongs to no lot, open until the next one."""
+    if body["state"] == "new":
+        connection.execute(
+            INCIDENTS.insert().values(
+                incident=body["incident"], flow=body["flow"], code=body["code"], columns="[]", first=body["place"], last=body["place"], lots=0,
+                sentence=body["sentence"], state="open",
+            )
+        )  # fmt: skip
+    else:
+        values = {"state": "closed"} if body["state"] == "over" else {"code": body["code"], "sentence": body["sentence"]}
+        connection.execute(INCIDENTS.update().where(INCIDENTS.c.incident == body["incident"]).values(**values))
+    _notices(connection, {**body, "lot": 0})
+
+
+def _today(connection: Connection, number: int, body: Body) -> None:
+    """The lines of a day, sent once."""
+    _notices(connection, {**body, "flow": "*", "lot": 0})
+
+
 def _weakened(connection: Connection, number: int, body: Body) -> None:
     if body["state"] == "off":
         connection.execute(WEAKENED.update().where(WEAKENED.c.number == body["number"]).values(state="off"))
@@ -255,6 +275,8 @@ EVENTS: dict[str, Callable[[Connection, int, Body], None]] = {
     "position": _position,
     "slot": _slot,
     "budget": _budget,
+    "silence": _silence,
+    "today": _today,
     "weakened": _weakened,
     "migrated": _nothing,
     "restored": _nothing,

@@ -137,6 +137,19 @@ def last_lot(connection: Connection) -> int:
     return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(LOTS.c.lot), 0))).scalar_one())
 
 
+def first_lot_since(connection: Connection, time: str) -> int:
+    """The number of the first lot that arrived at this time (UTC) or later: lots are numbered as they arrive; one above the last where there is none."""
+    low, high = 1, last_lot(connection) + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(sa.select(LOTS.c.lot, LOTS.c.at).where(LOTS.c.lot >= middle).order_by(LOTS.c.lot).limit(1)).first()
+        if row is None or row.at >= time:
+            high = middle
+        else:
+            low = int(row.lot) + 1
+    return low
+
+
 def last_case(connection: Connection) -> int:
     """The highest number of a case; 0 where there is none."""
     return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(CASES.c.number), 0))).scalar_one())

@@ -347,6 +347,20 @@ def load_line(path: str) -> Line:
     return line
 
 
+def line_in(folder: str, file: str | None = None) -> core.Line | None:
+    """What the line of a project is; None where the project has none.
+
+    Args:
+        folder: of the project.
+        file: another file than the `line.py` of the folder; it must be there.
+
+    Raises:
+        MisuseError: as of `load_line`.
+    """
+    path = file or os.path.join(folder, FILE)
+    return load_line(path).value() if file or os.path.isfile(path) else None
+
+
 def _module(file: str) -> ModuleType:
     folder, name = os.path.dirname(os.path.abspath(file)), "assay_line_" + re.sub(r"\W", "_", os.path.basename(file)[:-3])
     spec = importlib.util.spec_from_file_location(name, file)

@@ -17,7 +17,7 @@ from assayline.errors import MisuseError
 from assayline.ledger import records, run_records
 from assayline.ledger.records import LotLine, LotRecord
 from assayline.ledger.run_records import RunRecord
-from assayline.ledger.schema import CASES, DECISIONS, LOTS, RULES, WEAKENED
+from assayline.ledger.schema import CASES, DECISIONS, RULES, WEAKENED
 from assayline.ledger.sql_ledger import now
 from assayline.lineage import FOREVER, Edge, Tag, Use, Weakening, columns_concerned, derived, verdict_of
 
@@ -192,25 +192,13 @@ class Asked:
 
     def _load(self, wanted: Sequence[int]) -> None:
         """The lots and their ancestors, as far back as tags can still hold."""
-        first = self._first_since((_moment(self.moment) - timedelta(days=self.days)).isoformat(timespec="microseconds"))
+        first = records.first_lot_since(self.connection, (_moment(self.moment) - timedelta(days=self.days)).isoformat(timespec="microseconds"))
         frontier = set(wanted)
         while frontier:
             self.lots |= lines_by_number(self.connection, frontier)
             self.runs |= makers(self.connection, frontier)
             above = {parent for lot in frontier if lot in self.lots for parent in self._parents(lot) if parent >= first}
             frontier = above - self.lots.keys()
-
-    def _first_since(self, time: str) -> int:
-        """The number of the first lot that arrived at this time or later: lots are numbered as they arrive."""
-        low, high = 1, records.last_lot(self.connection) + 1
-        while low < high:
-            middle = (low + high) // 2
-            row = self.connection.execute(sa.select(LOTS.c.lot, LOTS.c.at).where(LOTS.c.lot >= middle).order_by(LOTS.c.lot).limit(1)).first()
-            if row is None or row.at >= time:
-                high = middle
-            else:
-                low = int(row.lot) + 1
-        return low
 
     def _parents(self, lot: int) -> list[int]:
         run = self.runs.get(lot)

@@ -175,9 +175,10 @@ def send_test(project: Project, flow: str) -> list[str]:
 
 
 def notice_of(body: Mapping[str, Any], at: str) -> Notice:
-    """What an owner is told about one lot, or about a budget."""
+    """What an owner is told about one lot, a budget, a silent source or a day."""
     if "subject" in body:
-        return Notice(body["id"], body["flow"], body["subject"], Verdict.named(body["verdict"]), _time(at), tuple(body["lines"]), (), None, False)
+        incident = f"{body['flow']}-{body['incident']}" if "incident" in body else None
+        return Notice(body["id"], body["flow"], body["subject"], Verdict.named(body["verdict"]), _time(at), tuple(body["lines"]), (), incident, False)
     rows, verdict = body["rows"], Verdict.named(body["verdict"])
     fresh, updates = body["findings"], body["updates"]
     subject = f"Lot {body['lot']} of {body['flow']} ({body['input']}): {_what(verdict, rows)}"

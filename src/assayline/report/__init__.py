@@ -4,7 +4,7 @@ A view of a report is a pure function Report -> text; lots and flows come as the
 
 >>> sorted(views())
 ['case', 'cases', 'cells', 'certificate', 'certificate_html', 'channels', 'flow', 'flow_html', 'flows', 'html', 'line', 'line_svg', 'lineage', 'lot', 'lot_page', 'lots',
-'lots_progress', 'notebook', 'progress', 'read_cells', 'rule_trial', 'rules', 'show', 'show_certificate', 'tags', 'text']
+'lots_progress', 'notebook', 'progress', 'read_cells', 'rule_trial', 'rules', 'show', 'show_certificate', 'sources', 'tags', 'text', 'today', 'today_html']
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def views() -> dict[str, Callable[..., Any]]:
         `cases`, `case`, `rules`, `rule_trial`, `channels`: print what `assay quarantine`, `assay rules` and `assay notify list` give with --json.
         `lineage`, `tags`, `line`: print what `assay lineage` (with `columns=True` the columns too), `assay tags` and `assay line show` give with --json; `line_svg`: such a
         document of a line -> text of an SVG file.
+        `today`, `sources`: print what `assay today` and `assay sources` give with --json; `today_html`: such a document of a day -> text of a page.
     """
     return {
         "html": _html,
@@ -64,6 +65,9 @@ def views() -> dict[str, Callable[..., Any]]:
         "line_svg": _line_svg,
         "lineage": _lineage,
         "tags": _tags,
+        "today": _today,
+        "today_html": _today_html,
+        "sources": _sources,
         **{name: functools.partial(_review, name) for name in ("cases", "case", "rules", "rule_trial", "channels")},
     }
 
@@ -205,6 +209,24 @@ def _tags(document: Mapping[str, Any]) -> None:
     from .ancestry import tags_lines
 
     _print(tags_lines, document)
+
+
+def _today(document: Mapping[str, Any]) -> None:
+    from .today import today_lines
+
+    _print(today_lines, document, widest=160)
+
+
+def _today_html(document: Mapping[str, Any]) -> str:
+    from .today_page import today_page
+
+    return today_page(document)
+
+
+def _sources(documents: Sequence[Mapping[str, Any]]) -> None:
+    from .today import sources_lines
+
+    _print(sources_lines, documents, widest=160)
 
 
 def _review(name: str, document: object) -> None:
