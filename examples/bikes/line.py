@@ -10,6 +10,8 @@ name is what it makes; it can be called and tested like any other function. Run 
 
 from __future__ import annotations
 
+import os
+
 import polars as pl
 
 import assayline
@@ -17,9 +19,10 @@ from assayline import Table
 
 line = assayline.Line("bikes")
 
-# Where things come from. One file a week each; a file is one lot.
-rides = line.source("rides", "incoming/rides-*.csv", time="hour", owner="rentals@example.com")
-weather = line.source("weather", "incoming/weather-*.csv", time="hour", owner="weather@example.com", external=True)
+# Where things come from. One file a week each; a file is one lot. On a laptop that is a folder of the project, elsewhere an address such as s3://bucket/incoming.
+INCOMING = os.environ.get("INCOMING", "incoming")
+rides = line.source("rides", f"{INCOMING}/rides-*.csv", time="hour", owner="rentals@example.com")
+weather = line.source("weather", f"{INCOMING}/weather-*.csv", time="hour", owner="weather@example.com", external=True)
 
 
 @line.step
