@@ -66,7 +66,7 @@ docs: $(VENV)/.dev ## rewrite the pages that are made from the code and from ben
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
         --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 lock: $(VENV)/.dev ## raise the locked versions (requirements/*.txt)
-	CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --upgrade -o requirements/runtime.txt pyproject.toml requirements/build.in
+	CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --upgrade --extra duckdb --extra lineage -o requirements/runtime.txt pyproject.toml requirements/build.in
 	CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --upgrade --all-extras -c requirements/runtime.txt -o requirements/dev.txt \
 	  pyproject.toml requirements/build.in requirements/dev.in
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `make demo`: judges two real deliveries against their own past and leaves a report, a list of bad cells and a project in demo/.
+# `make demo`: judges two real deliveries against their own past and runs a line, and leaves a report, a list of bad cells and two projects in demo/.
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p demo
@@ -36,8 +36,33 @@ echo
 judged assay quarantine list --project demo/shop
 judged assay flow bikes --project demo/shop --html demo/flow.html > /dev/null
 
+step "5  A line: two sources and three steps, with the gate between any two of them"
+echo   "   examples/bikes/line.py: rides and weather become hourly, daily, and demand, which is what is known a day ahead"
+rm -rf demo/bikes
+assay init demo/bikes > /dev/null
+cp examples/bikes/line.py demo/bikes/
+mkdir demo/bikes/incoming
+cp examples/data/bikes/line/*-2012-0[56]-*.csv examples/data/bikes/line/*-2012-07-02.csv demo/bikes/incoming/
+assay rules add weather "temperature_c between -30 and 45" --action split --reason "it was never hotter here" --project demo/bikes
+echo   "   \$ assay run"
+judged assay run --project demo/bikes
+
+step "   A week with faults arrives; only what depends on it is made"
+echo   "   \$ assay run"
+cp examples/data/bikes/line/*-2012-07-09.csv demo/bikes/incoming/
+judged assay run --project demo/bikes
+echo
+echo   "   \$ assay run"
+judged assay run --project demo/bikes
+echo
+echo   "   \$ assay lineage demand"
+assay lineage demand --most 2 --project demo/bikes
+assay line show --svg demo/line.svg --project demo/bikes > /dev/null
+
 step "Done"
 echo "   report, to open in a browser    $(pwd)/demo/report.html"
 echo "   every cell held to be wrong     $(pwd)/demo/bad.csv  ($(($(wc -l < demo/bad.csv) - 1)) cells)"
 echo "   the flow over time              $(pwd)/demo/flow.html"
+echo   "   the line, as a picture          $(pwd)/demo/line.svg"
+echo   "   the line, to read and change    $(pwd)/demo/bikes/line.py"
 echo "   next, on a file of your own     .venv/bin/assay scan YOUR_FILE"

@@ -2,6 +2,7 @@
 
     python examples/make_demo.py bikes HOUR.csv …    hourly rentals from the UCI archive -> one file a week, in real units
     python examples/make_demo.py faults              clean/WEEK.csv -> WEEK.csv with faults, and truth.csv that lists them
+    python examples/make_demo.py line                the same weeks as two sources for examples/bikes/line.py: rides and weather
 
 The Italian bulletins under `examples/data/covid-italy` are copied as they were published; nothing is done to them.
 Standard library only; the same input gives the same bytes.
@@ -25,6 +26,11 @@ COLUMNS = (
     "hour", "season", "holiday", "working_day", "weather", "temperature_c", "feels_like_c", "humidity_percent", "windspeed_kmh",
     "casual", "registered", "rentals",
 )
+LINE_WEEKS = 8  # before the delivery
+LINE = {  # what each source of the line delivers
+    "rides": ("hour", "working_day", "casual", "registered", "rentals"),
+    "weather": ("hour", "weather", "temperature_c", "humidity_percent", "windspeed_kmh"),
+}
 Row = dict[str, str]
 
 
@@ -136,6 +142,14 @@ def make_faults(folder: Path = BIKES) -> None:
     write(folder / "truth.csv", ("row", "column", "fault"), truth)
 
 
+def make_line(folder: Path = BIKES / "line") -> None:
+    """Writes the last weeks, each as one file of rides and one of weather; the week with faults among them."""
+    for week in [*sorted((BIKES / "past").glob("*.csv"))[-LINE_WEEKS:], BIKES / f"{WEEK}.csv"]:
+        rows = read(week)
+        for source, columns in LINE.items():
+            write(folder / f"{source}-{week.stem}.csv", columns, ([row[name] for name in columns] for row in rows))
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["bikes", *files] if files:
@@ -143,5 +157,7 @@ if __name__ == "__main__":
             make_faults()
         case ["faults"]:
             make_faults()
+        case ["line"]:
+            make_line()
         case _:
             sys.exit(__doc__)

@@ -35,6 +35,12 @@ def test_the_faults_are_made_again_byte_for_byte(make_demo: ModuleType, tmp_path
         assert (tmp_path / name).read_bytes() == (BIKES / name).read_bytes()
 
 
+def test_the_sources_of_the_line_are_made_again_byte_for_byte(make_demo: ModuleType, tmp_path: Path) -> None:
+    make_demo.make_line(tmp_path)
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {path.name: path.read_bytes() for path in (BIKES / "line").iterdir()}
+
+
 def test_nothing_but_the_listed_cells_differs_from_the_clean_week() -> None:
     header, *clean = rows(BIKES / "clean" / "2012-07-09.csv")
     _, *dirty = rows(BIKES / "2012-07-09.csv")

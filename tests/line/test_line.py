@@ -94,6 +94,20 @@ def test_a_step_with_other_code_replaces_its_results_and_those_made_from_them(pr
     assert list(verify(project.ledger, project.store)) == []
 
 
+def test_a_state_that_is_made_anew_is_no_old_data_again(project: Project, tmp_path: Path) -> None:
+    text = "\n@line.step(takes={'orders': 'all'})\ndef history(orders: Table) -> Table:\n    return orders.sort('order')\n"
+    for number in (1, 2):
+        deliver(project, tmp_path, "orders", f"{number}.parquet", day(number))
+    run(project, text)
+    deliver(project, tmp_path, "orders", "3.parquet", day(3))
+
+    grown = run(project, text)
+
+    serious = [one["code"] for one in grown.lots[0].document["findings"] if one["severity"] >= 0.3]
+    assert grown.runs == {"history": 1}
+    assert "stale_copy" not in serious
+
+
 def test_a_change_that_changes_no_result_stops_there(project: Project, tmp_path: Path) -> None:
     deliver(project, tmp_path, "stores", "stores.parquet", pl.DataFrame({"store": ["a", "b"]}))
     deliver(project, tmp_path, "orders", "1.parquet", day(1))

@@ -69,7 +69,7 @@ def test_a_project_works_on_such_a_store(address: str, tmp_path: Path) -> None:
 
 
 def test_a_driver_that_is_not_installed_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match=r"s3|driver") as caught:
-        open_store("s3://bucket/folder", str(tmp_path / "cache"))
+    with pytest.raises(Exception, match=r"oci|driver") as caught:
+        open_store("oci://bucket/folder", str(tmp_path / "cache"))
 
     assert isinstance(caught.value, MissingExtra) or "install" in str(caught.value)

@@ -11,6 +11,7 @@ SHADOW_LOTS = 7  # lots of a past below which what compares with it only reports
 NOTE = 0.2
 BELOW_HOLD = 0.7
 LEAST_PRECISION = 0.3  # share of right accusations below which a detector is silenced in a flow
+OLD_ROWS = frozenset({"stale_copy", "duplicate_lot"})
 SCHEMA = frozenset({"dropped_column", "renamed_column", "added_column"})
 
 
@@ -23,6 +24,7 @@ class Temper:
         shadow_lots: with fewer, findings against the past warn and do no more.
         answers: by code and columns joined with a comma: how often people said bad, expected, noise.
         waiting: whether lots came after the last of the past that do not teach (yet): then a gap before this lot is none.
+        replaces: the lot takes the place of earlier ones, such as a table that is made anew: that it repeats their rows is its nature.
         needs: columns that somebody downstream needs; None where nobody said, which means that a lost column holds nothing.
 
     >>> Temper(lots=2)(Finding("global_shift", ("x",), "Moved.", 0.9, layer="history")).severity
@@ -33,6 +35,7 @@ class Temper:
     shadow_lots: int = SHADOW_LOTS
     answers: Mapping[str, Sequence[int]] = field(default_factory=dict)
     waiting: bool = False
+    replaces: bool = False
     needs: Sequence[str] = ()
 
     def __call__(self, finding: Finding) -> Finding:
@@ -48,6 +51,8 @@ class Temper:
             return finding.but(severity=NOTE, sentence=f"{finding.sentence} Most findings of this kind were noise in this flow.")
         if finding.code == "missing_day" and finding.layer == "history" and self.waiting:
             return finding.but(severity=NOTE, sentence=f"{finding.sentence} Lots in between came, and wait for somebody to decide about them.")
+        if finding.code in OLD_ROWS and self.replaces:
+            return finding.but(severity=NOTE, sentence=f"{finding.sentence} This lot takes the place of an earlier one.")
         if finding.code in SCHEMA and finding.layer == "history":
             needed = sorted(set(finding.columns) & set(self.needs))
             if finding.code == "dropped_column" and needed:

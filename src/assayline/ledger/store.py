@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from assayline.errors import Damaged, LedgerError, MissingExtra
 
@@ -212,7 +212,7 @@ class RemoteStore:
                 place = self._place(digest)
                 self.system.makedirs(place.rpartition("/")[0], exist_ok=True)
                 self.system.put_file(file.path, place)
-                if self.system.size(place) != os.path.getsize(file.path):
+                if self._now().size(place) != os.path.getsize(file.path):
                     raise LedgerError(f"{self.name}: {place} arrived with another size; run the same command again")
         self.local.put(kept)
         return digests
@@ -234,13 +234,13 @@ class RemoteStore:
     def has(self, digest: str) -> bool:
         """Whether the store has it; the cache is not asked."""
         with _errors(self.name):
-            return bool(self.system.exists(self._place(digest)))
+            return bool(self._now().exists(self._place(digest)))
 
     def check(self, digest: str) -> str:
         """Reads the object where it is kept and compares."""
         state = hashlib.sha256()
         try:
-            with self.system.open(self._place(digest), "rb") as file:
+            with self._now().open(self._place(digest), "rb") as file:
                 while block := file.read(BLOCK_BYTES):
                     state.update(block)
         except OSError as error:
@@ -250,7 +250,7 @@ class RemoteStore:
     def objects(self) -> Iterator[str]:
         """Every object, by listing."""
         with _errors(self.name):
-            for found in sorted(self.system.find(f"{self.root}/objects")):
+            for found in sorted(self._now().find(f"{self.root}/objects")):
                 yield "sha256:" + str(found).rpartition("/")[2]
 
     def delete(self, digest: str) -> None:
@@ -266,6 +266,11 @@ class RemoteStore:
     def sweep(self) -> int:
         """What dead processes of this machine left."""
         return self.local.sweep()
+
+    def _now(self) -> Any:
+        """The driver without what it remembers: another machine may have put or taken away since it looked."""
+        self.system.invalidate_cache()
+        return self.system
 
     def _place(self, digest: str) -> str:
         if not DIGEST.fullmatch(digest):

@@ -157,7 +157,7 @@ def _gate_path(
         seen = seen_before(project, flow, digest)
         if seen is not None:
             return again(project, flow, seen, shown, lease, arrival)
-        result, folder = judging.judged(place, request_for(project, flow, "", policy))
+        result, folder = judging.judged(place, request_for(project, flow, "", policy, replaces=bool(arrival.replaces)))
     except (NotFound, Refused, LimitExceeded) as error:  # with a higher limit the same bytes can still be taken
         return Outcome(None, refusal(flow, shown, error), error)
     except InputError as error:
@@ -202,7 +202,7 @@ def _conserved(sums: Mapping[str, str]) -> bool:
     return all(sum(half) & most == int(whole[at : at + 16], 16) for half, at in zip(halves, (0, 16), strict=True))
 
 
-def request_for(project: Project, flow: str, folder: str, policy: Policy | None, *, before: int | None = None) -> dict[str, Any]:
+def request_for(project: Project, flow: str, folder: str, policy: Policy | None, *, before: int | None = None, replaces: bool = False) -> dict[str, Any]:
     """Everything the judgement of the next lot of a flow depends on, as one state of the ledger has it.
 
     Args:
@@ -211,6 +211,7 @@ def request_for(project: Project, flow: str, folder: str, policy: Policy | None,
         folder: where the child may write.
         policy: the limits; the flow's own when None.
         before: only lots before this place of the flow are its past.
+        replaces: the lot takes the place of earlier ones.
     """
     with project.ledger.read() as connection:
         known = records.flow_of(connection, flow)
@@ -234,7 +235,7 @@ def request_for(project: Project, flow: str, folder: str, policy: Policy | None,
         "rules": rules,
         "references": references_of(project, rules),
         "policy": asdict(policy) if policy is not None else dict(settings.get("policy", {})),
-        "temper": temper_of(len(teachers), settings, answers, rules, waiting=waiting),
+        "temper": temper_of(len(teachers), settings, answers, rules, waiting=waiting, replaces=replaces),
     }
 
 

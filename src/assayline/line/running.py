@@ -66,7 +66,7 @@ def run_line(
         sources: only these are asked; all when None.
         steps: only these are run; all when None.
         moment: now, with its zone; the clock's when None.
-        on_event: receives ("source" | "run" | "lot" | "failed", what there is to say of it).
+        on_event: receives ("source" | "due" | "run" | "lot" | "failed", what there is to say of it).
         asked_to_stop: whether to end, asked between two lots.
 
     Raises:
@@ -141,6 +141,7 @@ class Runner:
             return  # the usual case costs no more than reading
         with held(self.project.ledger, f"run:{name}"):
             todo = self._due(step, code, environment)
+            self._tell("due", {"step": name, "runs": len(todo)})
             for first in range(0, len(todo), RESULTS_AT_ONCE):
                 for outcome in self._made(todo[first : first + RESULTS_AT_ONCE]):
                     self._published(outcome)

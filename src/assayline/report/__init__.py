@@ -4,7 +4,8 @@ A view of a report is a pure function Report -> text; lots and flows come as the
 
 >>> sorted(views())
 ['case', 'cases', 'cells', 'certificate', 'certificate_html', 'channels', 'flow', 'flow_html', 'flows', 'html', 'line', 'line_svg', 'lineage', 'lot', 'lot_page', 'lots',
-'lots_progress', 'notebook', 'progress', 'read_cells', 'rule_trial', 'rules', 'show', 'show_certificate', 'sources', 'tags', 'text', 'today', 'today_html']
+ 'lots_progress', 'notebook', 'progress', 'ran', 'read_cells', 'rule_trial', 'rules', 'run_progress', 'show', 'show_certificate', 'sources', 'tags', 'text',
+ 'today', 'today_html']
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .cells import AccusedCell, CellsWriter
     from .lots_progress import LotsProgress
     from .paper import Line, Paper
+    from .ran import RunProgress
     from .terminal import OnProgress
 
 __all__ = ["View", "views"]
@@ -40,8 +42,8 @@ def views() -> dict[str, Callable[..., Any]]:
         and `assay flow FLOW` give with --json. `flow_html`: such a document of a flow -> text of a page.
         `cases`, `case`, `rules`, `rule_trial`, `channels`: print what `assay quarantine`, `assay rules` and `assay notify list` give with --json.
         `lineage`, `tags`, `line`: print what `assay lineage` (with `columns=True` the columns too), `assay tags` and `assay line show` give with --json; `line_svg`: such a
-        document of a line -> text of an SVG file.
-        `today`, `sources`: print what `assay today` and `assay sources` give with --json; `today_html`: such a document of a day -> text of a page.
+        document of a line -> text of an SVG file. `run_progress`: gives a context manager whose value is called with the events of a run of the line; `ran`: prints what
+        `assay run --json` gives. `today`, `sources`: print what `assay today` and `assay sources` give with --json; `today_html`: such a document of a day -> text of a page.
     """
     return {
         "html": _html,
@@ -63,6 +65,8 @@ def views() -> dict[str, Callable[..., Any]]:
         "flow_html": _flow_html,
         "line": _line,
         "line_svg": _line_svg,
+        "run_progress": _run_progress,
+        "ran": _ran,
         "lineage": _lineage,
         "tags": _tags,
         "today": _today,
@@ -197,6 +201,20 @@ def _line_svg(document: Mapping[str, Any]) -> str:
     from .line_diagram import line_svg
 
     return line_svg(document)
+
+
+def _run_progress() -> AbstractContextManager[RunProgress]:
+    from rich.console import Console
+
+    from .ran import run_progress
+
+    return run_progress(Console(stderr=True), Console())
+
+
+def _ran(document: Mapping[str, Any]) -> None:
+    from .ran import ran_lines
+
+    _print(ran_lines, document, widest=160)
 
 
 def _lineage(document: Mapping[str, Any], *, columns: bool = False) -> None:
