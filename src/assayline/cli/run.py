@@ -56,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
 def _told(kind: str, what: Any) -> None:
     if kind == "lot":
         say(f"{what['verdict']:<8} {what['flow']} lot {what['lot']}  {what['rows']['taken']:,} rows")
+    elif kind == "silence" and what["state"] != "over":
+        say(f"{'late' if what['code'] == 'late_arrival' else 'missing':<8} {what['flow']}  {what['sentence']}")
 
 
 COMMAND = Command("run", "make again what changed: sources, steps, and the gate between them", arguments, run)

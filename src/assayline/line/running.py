@@ -64,7 +64,7 @@ def run_line(
         sources: only these are asked; all when None.
         steps: only these are run; all when None.
         moment: now, with its zone; the clock's when None.
-        on_event: receives ("source" | "run" | "lot" | "failed", what there is to say of it).
+        on_event: receives ("source" | "run" | "lot" | "silence" | "failed", what there is to say of it).
         asked_to_stop: whether to end, asked between two lots.
 
     Raises:
@@ -81,6 +81,8 @@ def run_line(
         for name in line.value().order():
             if steps is None or name in steps:
                 runner.step(name)
+        if sources is None and steps is None:
+            runner.watch(moment or datetime.now(UTC))
         runner.tell()
         return runner.ran
 
@@ -144,6 +146,13 @@ class Runner:
                     self._published(outcome)
                 if self._asked_to_stop():
                     return
+
+    def watch(self, moment: datetime) -> None:
+        """Opens an incident for each source that is silent for too long, and follows those that are open."""
+        from .registry import watch_sources
+
+        for one in watch_sources(self.project, self.line.value(), moment):
+            self._tell("silence", one)
 
     def tell(self) -> None:
         """Tells a catalogue of lineage of the runs that were made, where one is set."""
