@@ -9,6 +9,7 @@ Null hypothesis: gaps come as before. Promise: at most 1 lot in 100 that comes a
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -130,13 +131,23 @@ def _surely_in_time(arrivals: Sequence[datetime], moment: datetime, schedule: Sc
     if schedule is not None:
         coming = next_slot(schedule, arrivals[-1])
         return coming is None or moment <= coming
-    return len(arrivals) < LEAST_ARRIVALS or (moment - arrivals[-1]).total_seconds() <= FLOOR_SECONDS
+    begun = _bursts([one.timestamp() for one in arrivals[-REMEMBERED:]])
+    return not _enough(begun) or moment.timestamp() - begun[-1] <= min(after - before for before, after in itertools.pairwise(begun))  # what is foretold is a gap that was
+
+
+def has_rhythm(arrivals: Sequence[datetime]) -> bool:
+    """Whether enough came for a rhythm to be known; without learning it."""
+    return _enough(_bursts([one.timestamp() for one in arrivals]))
+
+
+def _enough(begun: Sequence[float]) -> bool:
+    return len(begun) >= LEAST_ARRIVALS and begun[-1] - begun[0] >= LEAST_SPAN
 
 
 @lru_cache(maxsize=4096)  # asked every minute by whoever waits for it
 def _learned(times: tuple[float, ...]) -> Rhythm | None:
     begun = _bursts(times)[-REMEMBERED:]
-    if len(begun) < LEAST_ARRIVALS or begun[-1] - begun[0] < LEAST_SPAN:
+    if not _enough(begun):
         return None
     at = np.array(begun)
     gaps = np.diff(at)

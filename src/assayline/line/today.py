@@ -206,7 +206,7 @@ def _flow(
 def _arrived(source: Watched | None, late: Late | None, moment: datetime) -> str:
     if late is not None:
         return ARRIVED[late.code]
-    return "unknown" if source is None or source.rhythm(moment) is None else "on_time"
+    return "unknown" if source is None or not source.is_known(moment) else "on_time"
 
 
 def _state(document: Mapping[str, Any], failed: bool, verdict: Verdict) -> str:
