@@ -27,6 +27,7 @@ REMEMBERED = 256  # arrivals: four weeks of a source that comes every hour of a 
 PROMISE = 0.01  # share of lots that come as before and are called late
 AIM = 0.005  # what the exponential tail is drawn for: the choice among the memories costs a little of the promise
 BETTER = 0.8  # of its error must be left for a finer memory to be taken
+PUNCTUAL_SHARE = 0.05  # of the usual gap: who is foretold as well as that needs no finer memory
 LEAST_FORECASTS = 7  # a finer memory is asked from so many on
 FLOOR_SECONDS, FLOOR_SHARE = 300.0, 0.02  # nobody wants to hear of five minutes, nor of half an hour of a day
 OUTAGE_TIMES = 2.0  # times as late as anything else: an earlier outage, which does not teach
@@ -171,9 +172,11 @@ def _bursts(times: Sequence[float]) -> list[float]:
 
 def _best(gaps: Numbers, at: Numbers) -> tuple[str, float, Numbers]:
     """The memory that has foretold best: its name, what it says of the coming gap, and its errors so far."""
-    forecasts = {name: _forecasts(gaps, at, period, near) for name, period, near in MEMORIES}
-    best = MEMORIES[0][0]
-    for name, _, _ in MEMORIES[1:]:
+    best, *_ = MEMORIES[0]
+    forecasts = {best: _forecasts(gaps, at, 0.0, 0.0)}
+    punctual = float(np.nanmean(np.abs(gaps - forecasts[best][:-1]))) <= PUNCTUAL_SHARE * float(np.median(gaps))
+    for name, period, near in () if punctual else MEMORIES[1:]:
+        forecasts[name] = _forecasts(gaps, at, period, near)
         both = ~np.isnan(forecasts[name][:-1]) & ~np.isnan(forecasts[best][:-1])
         if both.sum() < LEAST_FORECASTS or math.isnan(forecasts[name][-1]):
             continue
