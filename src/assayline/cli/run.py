@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from .command import Command
-from .project_options import add_project, show_or_json, views
+from .project_options import add_project, say, show_or_json, views
 
 EPILOG = """\
 examples:
@@ -47,12 +47,14 @@ def run(options: argparse.Namespace) -> int:
         file = options.line or os.path.join(project.folder, FILE)
         line = load_line(file)
         ran = run_line(project, line, file, sources=options.source, steps=options.step, on_event=progress)
-    document = {"line": line.name, "runs": ran.runs, "waiting": ran.waiting, "problems": ran.problems, "lots": [one.document for one in ran.lots]}
+    document = {"line": line.name, "runs": ran.runs, "waiting": ran.waiting, "problems": ran.problems, "silent": ran.silent, "lots": [one.document for one in ran.lots]}
     show_or_json("ran", document, options.json)
+    for sentence in ran.silent if not options.json else ():
+        say(f"late: {sentence}")
     for problem in ran.problems:
         sys.stderr.write("assay: " + ascii(problem)[1:-1] + "\n")
     warned = any(outcome.document["verdict"] != "release" for outcome in ran.lots)
-    return 2 if ran.problems else 1 if warned else 0
+    return 2 if ran.problems else 1 if warned or ran.silent else 0
 
 
 COMMAND = Command("run", "make again what changed: sources, steps, and the gate between them", arguments, run)

@@ -25,7 +25,7 @@ from assayline.tables.source import without_password
 
 from .plan import plan_of
 from .project import Project
-from .rhythm import REMEMBERED, Late, Rhythm, expected_by, lateness, rhythm
+from .rhythm import REMEMBERED, Late, Rhythm, expected_by, has_rhythm, lateness, rhythm
 from .schedule import Schedule
 
 SILENT = ("late_arrival", "missing_day")
@@ -54,6 +54,10 @@ class Watched:
     def late(self, moment: datetime) -> Late | None:
         """Whether it should have sent something by now."""
         return expected_by(self.arrivals, moment, self.schedule, sure=self.sure)
+
+    def is_known(self, moment: datetime) -> bool:
+        """Whether anything is expected of it."""
+        return has_rhythm(self.arrivals) if self.schedule is None else self.rhythm(moment) is not None
 
     def rhythm(self, moment: datetime) -> Rhythm | None:
         """When the next lot is expected."""

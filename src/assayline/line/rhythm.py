@@ -9,6 +9,7 @@ Null hypothesis: gaps come as before. Promise: at most 1 lot in 100 that comes a
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ REMEMBERED = 256  # arrivals: four weeks of a source that comes every hour of a 
 PROMISE = 0.01  # share of lots that come as before and are called late
 AIM = 0.005  # what the exponential tail is drawn for: the choice among the memories costs a little of the promise
 BETTER = 0.8  # of its error must be left for a finer memory to be taken
+PUNCTUAL_SHARE = 0.05  # of the usual gap: who is foretold as well as that needs no finer memory
 LEAST_FORECASTS = 7  # a finer memory is asked from so many on
 FLOOR_SECONDS, FLOOR_SHARE = 300.0, 0.02  # nobody wants to hear of five minutes, nor of half an hour of a day
 OUTAGE_TIMES = 2.0  # times as late as anything else: an earlier outage, which does not teach
@@ -130,13 +132,23 @@ def _surely_in_time(arrivals: Sequence[datetime], moment: datetime, schedule: Sc
     if schedule is not None:
         coming = next_slot(schedule, arrivals[-1])
         return coming is None or moment <= coming
-    return len(arrivals) < LEAST_ARRIVALS or (moment - arrivals[-1]).total_seconds() <= FLOOR_SECONDS
+    begun = _bursts([one.timestamp() for one in arrivals[-REMEMBERED:]])
+    return not _enough(begun) or moment.timestamp() - begun[-1] <= min(after - before for before, after in itertools.pairwise(begun))  # what is foretold is a gap that was
+
+
+def has_rhythm(arrivals: Sequence[datetime]) -> bool:
+    """Whether enough came for a rhythm to be known; without learning it."""
+    return _enough(_bursts([one.timestamp() for one in arrivals]))
+
+
+def _enough(begun: Sequence[float]) -> bool:
+    return len(begun) >= LEAST_ARRIVALS and begun[-1] - begun[0] >= LEAST_SPAN
 
 
 @lru_cache(maxsize=4096)  # asked every minute by whoever waits for it
 def _learned(times: tuple[float, ...]) -> Rhythm | None:
     begun = _bursts(times)[-REMEMBERED:]
-    if len(begun) < LEAST_ARRIVALS or begun[-1] - begun[0] < LEAST_SPAN:
+    if not _enough(begun):
         return None
     at = np.array(begun)
     gaps = np.diff(at)
@@ -160,9 +172,11 @@ def _bursts(times: Sequence[float]) -> list[float]:
 
 def _best(gaps: Numbers, at: Numbers) -> tuple[str, float, Numbers]:
     """The memory that has foretold best: its name, what it says of the coming gap, and its errors so far."""
-    forecasts = {name: _forecasts(gaps, at, period, near) for name, period, near in MEMORIES}
-    best = MEMORIES[0][0]
-    for name, _, _ in MEMORIES[1:]:
+    best, *_ = MEMORIES[0]
+    forecasts = {best: _forecasts(gaps, at, 0.0, 0.0)}
+    punctual = float(np.nanmean(np.abs(gaps - forecasts[best][:-1]))) <= PUNCTUAL_SHARE * float(np.median(gaps))
+    for name, period, near in () if punctual else MEMORIES[1:]:
+        forecasts[name] = _forecasts(gaps, at, period, near)
         both = ~np.isnan(forecasts[name][:-1]) & ~np.isnan(forecasts[best][:-1])
         if both.sum() < LEAST_FORECASTS or math.isnan(forecasts[name][-1]):
             continue

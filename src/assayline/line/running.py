@@ -45,12 +45,14 @@ class Ran:
         runs: how often each step ran.
         waiting: steps that could not run, and the input they wait for.
         problems: what failed, in sentences.
+        silent: sources that should have come by now, in sentences.
     """
 
     lots: list[Outcome] = field(default_factory=list)
     runs: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
 
 
 def run_line(
@@ -66,7 +68,7 @@ def run_line(
         sources: only these are asked; all when None.
         steps: only these are run; all when None.
         moment: now, with its zone; the clock's when None.
-        on_event: receives ("source" | "due" | "run" | "lot" | "failed", what there is to say of it).
+        on_event: receives ("source" | "due" | "run" | "lot" | "silence" | "failed", what there is to say of it).
         asked_to_stop: whether to end, asked between two lots.
 
     Raises:
@@ -83,6 +85,8 @@ def run_line(
         for name in line.value().order():
             if steps is None or name in steps:
                 runner.step(name)
+        if sources is None and steps is None:
+            runner.watch(moment or datetime.now(UTC))
         runner.tell()
         return runner.ran
 
@@ -147,6 +151,15 @@ class Runner:
                     self._published(outcome)
                 if self._asked_to_stop():
                     return
+
+    def watch(self, moment: datetime) -> None:
+        """Opens an incident for each source that is silent for too long, and follows those that are open."""
+        from .registry import watch_sources
+
+        for one in watch_sources(self.project, self.line.value(), moment):
+            if one["state"] != "over":
+                self.ran.silent.append(f"{one['flow']}: {one['sentence']}")
+            self._tell("silence", one)
 
     def tell(self) -> None:
         """Targets get what was released, and a catalogue of lineage hears of the runs, where there are any."""

@@ -189,7 +189,7 @@ def _flow(
     document = {
         "flow": name, "kind": "step" if is_step else "source",
         "arrived": {
-            "state": _arrived(source, late), "lots": day.lots[name], "last_at": day.last.get(name), "sentence": late.sentence if late is not None else "",
+            "state": _arrived(source, late, moment), "lots": day.lots[name], "last_at": day.last.get(name), "sentence": late.sentence if late is not None else "",
         },
         "quality": {
             "verdict": str(day.verdicts[name]) if name in day.verdicts else None, "standing": str(verdict) if flow is not None and flow.lots else None,
@@ -203,10 +203,10 @@ def _flow(
     return {**document, "state": _state(document, day.newest_run.get(name) == "failed", verdict)}
 
 
-def _arrived(source: Watched | None, late: Late | None) -> str:
+def _arrived(source: Watched | None, late: Late | None, moment: datetime) -> str:
     if late is not None:
         return ARRIVED[late.code]
-    return "unknown" if source is None or not source.arrivals else "on_time"
+    return "unknown" if source is None or not source.is_known(moment) else "on_time"
 
 
 def _state(document: Mapping[str, Any], failed: bool, verdict: Verdict) -> str:

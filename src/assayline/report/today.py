@@ -27,6 +27,11 @@ STATE_COLOURS = {"failed": "red", "unreadable": "red", "held": "red", "missing":
 HEADER = ("flow", "arrived", "quality", "ran", "published", "aside", "cost", "open", "to do")
 DROPPED = ("cost", "aside", "ran", "published", "open")  # on a narrow terminal, in this order
 LEAST_TO_DO = 12
+OFFERS = {
+    "held": ("assay lots {} --state held", "the lots that wait"), "unreadable": ("assay lots {} --state unreadable", "what could not be read"),
+    "missing": ("assay sources {}", "when it usually comes, and who answers for it"), "late": ("assay sources {}", "when it usually comes, and who answers for it"),
+    "cases": ("assay quarantine list {}", "the rows that were put aside"),
+}  # fmt: skip
 MOST_NAME = 30
 MOST_SENTENCE = 300
 
@@ -54,7 +59,9 @@ def today_lines(document: Mapping[str, Any], paper: Paper) -> Iterator[Line]:
     if worst is not None:
         yield []
         yield from wrapped(paper.say(f"{worst['flow']}: {to_do(worst)}", MOST_SENTENCE), paper)
-        yield from terminal.offers([(f"assay flow {paper.say(worst['flow'], 60)}", "the flow over time, and what is open")], paper)
+        name = paper.say(worst["flow"], 60)
+        command, what = OFFERS.get(worst["state"], ("assay flow {}", "the flow over time, and what is open"))
+        yield from terminal.offers([(command.format(name), what)], paper)
 
 
 def headline(document: Mapping[str, Any]) -> str:
