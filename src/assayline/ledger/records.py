@@ -82,9 +82,10 @@ def flow_of(connection: Connection, name: str) -> FlowRecord | None:
     return None if row is None else FlowRecord(row.name, row.kind, row.since, json.loads(row.settings), int(row.lots), int(row.learned_from))
 
 
-def flows(connection: Connection) -> list[FlowRecord]:
-    """All flows, by name."""
-    rows = connection.execute(sa.select(FLOWS).order_by(FLOWS.c.name)).all()
+def flows(connection: Connection, *, kind: str | None = None) -> list[FlowRecord]:
+    """All flows, or those of one kind of lots, by name."""
+    query = sa.select(FLOWS).order_by(FLOWS.c.name)
+    rows = connection.execute(query if kind is None else query.where(FLOWS.c.kind == kind)).all()
     return [FlowRecord(row.name, row.kind, row.since, json.loads(row.settings), int(row.lots), int(row.learned_from)) for row in rows]
 
 

@@ -176,9 +176,9 @@ def sources_document(project: Project, line: Line | None, moment: datetime, name
     """
     defined = {one.name: one for one in line.sources} if line else {}
     with project.ledger.read() as connection:
-        flows = {one.name: one for one in records.flows(connection)}
+        flows = {one.name: one for one in records.flows(connection, kind="table")}
         made = {str(row.step) for row in connection.execute(sa.select(RUNS.c.step).distinct())} | ({step.name for step in line.steps} if line else set())
-        names = sorted({*defined, *(one.name for one in flows.values() if one.kind == "table" and one.name not in made)})
+        names = sorted({*defined, *(one.name for one in flows.values() if one.name not in made)})
         if name is not None and name not in names:
             raise MisuseError(f"there is no source {name!r}; sources: {', '.join(names) or 'none yet'}")
         sources = watched(connection, project, line, None if name is None else [name])
