@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     with open_project(options.project) as project, ExitStack() as stack:
         clock = clock_on_the_wall if moment is None else lambda: moment
         line = LineInHand(project, options.line or os.path.join(project.folder, FILE), log, clock)
-        service = Service(project, line.plan, line.work, log, clock)
+        service = Service(project, line.plan, line.work, log, clock, line.watch)
         stack.enter_context(_told_by_signals(stopping))
         if options.metrics:
             stack.enter_context(_measured(service, options.metrics))

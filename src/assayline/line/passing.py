@@ -20,6 +20,7 @@ from .definition import Line, load_line
 from .event_log import EventLog
 from .plan import Plan, deployment_windows, plan_of
 from .project import Project
+from .registry import watch_sources
 from .running import run_line
 from .slots import DONE, Clock, Ended, clock_on_the_wall
 from .spending import announce, standing
@@ -76,6 +77,14 @@ class LineInHand:
         """The sources that are followed and not polled: streams without a schedule."""
         with self._lock:
             return {name: source for name, source in self._line.sources.items() if is_stream(source) and not source.every}
+
+    def watch(self, moment: datetime) -> None:
+        """Opens an incident for each source that is silent for too long."""
+        with self._lock:
+            line = self._line
+        for one in watch_sources(self.project, line.value(), moment):
+            level = "info" if one["state"] == "over" else "warning"
+            self.log.tell("silence", level, flow=one["flow"], code=one["code"], state=one["state"], reason=one["sentence"])
 
     def work(self, names: tuple[str, ...], moment: datetime, stopping: Stopping) -> Ended | None:
         """Asks these sources for news, or makes the results of these steps that are due."""

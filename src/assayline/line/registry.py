@@ -75,7 +75,7 @@ def watched(connection: Connection, project: Project, line: Line | None = None, 
     """
     made = {str(row.step) for row in connection.execute(sa.select(RUNS.c.step).distinct())} | ({step.name for step in line.steps} if line else set())
     wanted = None if flows is None else set(flows)
-    known = {one.name: one for one in records.flows(connection) if one.kind == "table" and one.name not in made and (wanted is None or one.name in wanted)}
+    known = {one.name: one for one in records.flows(connection, kind="table") if one.name not in made and (wanted is None or one.name in wanted)}
     times: dict[str, list[datetime]] = {name: [] for name in known}
     query = sa.select(LOTS.c.flow, LOTS.c.at).join(FLOWS, FLOWS.c.name == LOTS.c.flow)
     query = query.where(LOTS.c.place > FLOWS.c.lots - REMEMBERED, LOTS.c.parents == "[]").order_by(LOTS.c.lot)  # rows that were put back are no arrival

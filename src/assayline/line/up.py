@@ -83,10 +83,15 @@ class Service:
         work: asks the sources of these names for news and runs what follows; None when it was told to stop in the middle.
         log: receives what happens.
         clock: what time it is.
+        watch: looks once a minute for sources that are silent for too long.
     """
 
-    def __init__(self, project: Project, plan: Callable[[datetime], Plan], work: Work, log: EventLog, clock: Clock = clock_on_the_wall) -> None:
+    def __init__(
+        self, project: Project, plan: Callable[[datetime], Plan], work: Work, log: EventLog, clock: Clock = clock_on_the_wall,
+        watch: Callable[[datetime], None] = lambda moment: None,
+    ) -> None:  # fmt: skip
         self.project, self.log = project, log
+        self._watch = watch
         self._plan, self._work, self._clock = plan, work, clock
         self._lock = threading.Lock()
         self._at_work: set[str] = set()
@@ -183,6 +188,7 @@ class Service:
             if not ours or (not served and self._told_at is not None and timedelta() <= moment - self._told_at < TELL_EVERY):
                 return
             self._told_at = moment
+            self._watch(moment)
             done = tell(self.project, budget_seconds=AFTER_A_GATE_SECONDS)
             if done.delivered or done.failed or done.given_up:
                 self.log.tell("notices", "info" if not done.failed + done.given_up else "warning", delivered=done.delivered, failed=done.failed, given_up=done.given_up)
