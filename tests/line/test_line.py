@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from assayline.line.project import Project
 from assayline.line.reading import read_frame
 from assayline.line.rule_book import add_rule
 from assayline.line.running import Ran, run_line
+from assayline.line.telling import channels_document, remove_channel
 
 HEAD = "import polars as pl\nimport assayline\nfrom assayline import Table\nline = assayline.Line('shop')\n"
 
@@ -283,3 +285,18 @@ def test_a_command_is_a_source(project: Project) -> None:
     assert made.runs == {"seen": 1}
     assert failed.problems == ["dump: its command ended with exit code 3: no disk; mend the command; nothing of it was taken"]
     assert read_frame(project, "dump").rows() == [("1", "2")]
+
+
+def test_the_owner_of_a_source_is_told_by_mail_unless_somebody_takes_the_channel_away(project: Project) -> None:
+    mailing = dataclasses.replace(project, settings={"mail": {"server": "smtp://localhost:9"}})
+    text = "orders = line.source('orders', 'orders-*.csv', owner='{owner}')\n"
+
+    run(mailing, text.format(owner="ops@example.com"))
+    run(mailing, text.format(owner="ops@example.com"))
+    first = [(one["flow"], one["channel"]) for one in channels_document(mailing)]
+    remove_channel(mailing, "orders", "mailto:ops@example.com", author="test")
+    run(mailing, text.format(owner="ops@example.com"))
+
+    assert len(first) == 1
+    assert "ops@example.com" in str(first)
+    assert channels_document(mailing) == []

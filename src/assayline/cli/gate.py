@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
                 if progress is not None:
                     progress.lot_done()
         _push(project, options.flow)
-        _tell(project)
+        tell_owners(project)
     return code
 
 
@@ -91,7 +91,7 @@ def _has_targets(project: Project, flow: str) -> bool:
         return True  # the push says what is the matter
 
 
-def _tell(project: Project) -> None:
+def tell_owners(project: Project) -> None:
     """Owners are told when all lots are published; whatever goes wrong with that waits for the next time, and changes nothing here."""
     from assayline.errors import AssaylineError
     from assayline.line.telling import AFTER_A_GATE_SECONDS, tell

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from .command import Command
+from .gate import tell_owners
 from .project_options import add_project, say, show_or_json, views
 
 EPILOG = """\
@@ -47,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
         file = options.line or os.path.join(project.folder, FILE)
         line = load_line(file)
         ran = run_line(project, line, file, sources=options.source, steps=options.step, on_event=progress)
+        if ran.lots or ran.problems or ran.silent:
+            tell_owners(project)
     document = {"line": line.name, "runs": ran.runs, "waiting": ran.waiting, "problems": ran.problems, "silent": ran.silent, "lots": [one.document for one in ran.lots]}
     show_or_json("ran", document, options.json)
     for sentence in ran.silent if not options.json else ():

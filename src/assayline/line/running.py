@@ -79,6 +79,10 @@ def run_line(
         for name in asked or ():
             if name not in known:
                 raise MisuseError(f"line {line.name!r} has no {kind} {name!r}; it has {', '.join(known) or 'none'}")
+    if any(source.owner for source in line.sources.values()):
+        from .owners import keep_owners
+
+        keep_owners(project, line)
     with Runner(project, line, file, on_event, asked_to_stop) as runner:
         for name in line.sources if sources is None else sources:
             runner.source(name, moment or datetime.now(UTC))
