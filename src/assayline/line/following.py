@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from assayline.core import Source
 from assayline.errors import AssaylineError
-from assayline.ledger import Watch
-from assayline.ledger.leases import tried
+from assayline.ledger import Watch, tried
 
 from .ahead import Judges
 from .event_log import EventLog

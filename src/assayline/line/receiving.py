@@ -14,7 +14,7 @@ from typing import Any
 from assayline.arrivals import Delivery, Windows, is_stream, open_subscription, poll
 from assayline.core import Source
 from assayline.errors import MisuseError, Unreadable
-from assayline.ledger import Writing, held, run_records
+from assayline.ledger import Watch, Writing, held, run_records, tried
 from assayline.ledger.records import LotRecord
 from assayline.scanning.apart import natural_order
 
@@ -51,11 +51,15 @@ def receive(project: Project, source: Source, moment: datetime, *, judges: Judge
         Fenced: another worker took over.
     """
     source = resolved(source, project.folder)
+    if is_stream(source):
+        with tried(project.ledger, f"source:{source.name}", Watch()) as lease:
+            if lease is None:
+                raise Unreadable(source.name, "another process follows this stream", next_step="it takes what comes; stop its `assay up` to take it here")
+            yield from _from_stream(project, source, judges, asked_to_stop)
+        return
     with held(project.ledger, f"source:{source.name}"):
         if source.options.get("command"):
             yield from _from_command(project, source, judges)
-        elif is_stream(source):
-            yield from _from_stream(project, source, judges, asked_to_stop)
         else:
             yield from _polled(project, source, moment, judges, asked_to_stop)
 
