@@ -74,6 +74,13 @@ def test_each_lot_goes_through_the_line_once_and_nothing_is_done_twice(project: 
     assert read_frame(project, "history")["day"].to_list() == [1, 2, 3]
     assert read_frame(project, "sales").height == 120
     assert [*first.problems, *second.problems, *third.problems] == []
+    with project.ledger.read() as connection:  # what it takes to repeat a run is kept
+        last = run_records.runs(connection, step="sales")[-1]
+        code, environment = run_records.described(connection, last.code), run_records.described(connection, last.environment)
+    assert code is not None
+    assert "def sales(" in code["files"]["line.py"]
+    assert environment is not None
+    assert environment["lines"][0].startswith("python cpython 3.")
     assert list(verify(project.ledger, project.store)) == []
 
 

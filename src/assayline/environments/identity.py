@@ -30,13 +30,23 @@ def identity(modules: Iterable[str]) -> str:
     >>> identity(["numpy"]) == identity(["numpy.linalg", "json"]) != identity(["polars"])
     True
     """
+    return identity_of(identity_lines(modules))
+
+
+def identity_of(lines: Iterable[str]) -> str:
+    """The digest of what `identity_lines` says."""
+    return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def identity_lines(modules: Iterable[str]) -> list[str]:
+    """What `identity` is the digest of: one line for Python, and one for each distribution with its version and the digest of its files."""
     found = installed()
     wanted = sorted({module.partition(".")[0] for module in modules} - sys.stdlib_module_names)
     owners = {module: _owners(module, found) for module in wanted}
     lines = [f"python {sys.implementation.name} {sys.version_info[0]}.{sys.version_info[1]}"]
     lines += [f"module {module} of no distribution" for module in wanted if not owners[module]]
     lines += [_line(found[name]) for name in sorted(closure((name for names in owners.values() for name in names), found))]
-    return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return lines
 
 
 def closure(names: Iterable[str], found: dict[str, Found]) -> set[str]:

@@ -17,6 +17,7 @@ from .schema import (
     CASES,
     CHANNELS,
     DECISIONS,
+    DESCRIBED,
     FLOWS,
     FREED,
     INCIDENTS,
@@ -207,6 +208,11 @@ def _run(connection: Connection, number: int, body: Body) -> None:
         connection.execute(RUN_INPUTS.insert().values(run=number, lot=lot, name=name))
 
 
+def _described(connection: Connection, number: int, body: Body) -> None:
+    connection.execute(DESCRIBED.delete().where(DESCRIBED.c.digest == body["digest"]))
+    connection.execute(DESCRIBED.insert().values(digest=body["digest"], body=text(body["body"])))
+
+
 def _position(connection: Connection, number: int, body: Body) -> None:
     connection.execute(POSITIONS.delete().where(POSITIONS.c.source == body["source"]))
     connection.execute(POSITIONS.insert().values(source=body["source"], at=body["at"], position=text(body["position"])))
@@ -272,6 +278,7 @@ EVENTS: dict[str, Callable[[Connection, int, Body], None]] = {
     "target": _target,
     "pushed": _pushed,
     "run": _run,
+    "described": _described,
     "position": _position,
     "slot": _slot,
     "budget": _budget,

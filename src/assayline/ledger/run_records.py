@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Row
 
 from assayline.errors import MisuseError
 
-from .schema import LOTS, POSITIONS, RUN_INPUTS, RUNS, SLOTS, WEAKENED
+from .schema import DESCRIBED, LOTS, POSITIONS, RUN_INPUTS, RUNS, SLOTS, WEAKENED
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,12 @@ def runs_that_read(connection: Connection, lot: int) -> list[RunRecord]:
     """The runs that read a lot, oldest first."""
     found = sa.select(RUN_INPUTS.c.run).where(RUN_INPUTS.c.lot == lot)
     return [_run(row) for row in connection.execute(sa.select(RUNS).where(RUNS.c.run.in_(found)).order_by(RUNS.c.run))]
+
+
+def described(connection: Connection, digest: str) -> Mapping[str, Any] | None:
+    """What a digest of code or of an environment stands for: `files` by path, or `lines`; None where it was never written down."""
+    row = connection.execute(sa.select(DESCRIBED.c.body).where(DESCRIBED.c.digest == digest)).first()
+    return None if row is None else dict(json.loads(row.body))
 
 
 def position_of(connection: Connection, source: str) -> Mapping[str, Any] | None:

@@ -229,6 +229,12 @@ RUN_INPUTS = Table(
     Index("assay_run_inputs_lot", "lot"),
 )  # fmt: skip
 
+DESCRIBED = Table(
+    "assay_described", METADATA,  # what the digests of runs stand for, so that a run can be repeated: files of code, packages of an environment
+    Column("digest", String(80), primary_key=True),
+    Column("body", Text, nullable=False),
+)  # fmt: skip
+
 POSITIONS = Table(
     "assay_positions", METADATA,  # how far a source was read; written with the lot it gave
     Column("source", String(200), primary_key=True),
@@ -259,7 +265,7 @@ WEAKENED = Table(
     Column("state", String(10), nullable=False),  # on | off
 )  # fmt: skip
 
-PROJECTIONS = (FLOWS, LOTS, PASTS, FREED, RULES, CASES, DECISIONS, INCIDENTS, STANDING, CHANNELS, TARGETS, PUSHED, NOTICES, RUNS, RUN_INPUTS, POSITIONS, SLOTS, WEAKENED)
+PROJECTIONS = (FLOWS, LOTS, PASTS, FREED, RULES, CASES, DECISIONS, INCIDENTS, STANDING, CHANNELS, TARGETS, PUSHED, NOTICES, RUNS, RUN_INPUTS, DESCRIBED, POSITIONS, SLOTS, WEAKENED)
 
 DELIVERIES = Table(
     "assay_deliveries", METADATA,

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST_FILE_BYTES = 64 << 20  # a larger file that a step reads by name is data: make it a source
+MOST_KEPT_BYTES = 1 << 20  # of one file of code that is written down
 ALWAYS = frozenset({"polars", "pyarrow"})  # they hand a step its tables
 
 
@@ -35,6 +36,17 @@ class Code:
     digest: str
     parts: tuple[str, ...]
     modules: frozenset[str]
+
+    def files(self, root: str) -> dict[str, str]:
+        """The texts of the project's own files that have a part in it, by their paths below the folder: what is kept to repeat a run."""
+        names = dict.fromkeys(part.rpartition(": ")[0] for part in self.parts if part != "sql")
+        found = {}
+        for name in names:
+            path = os.path.join(root, name)
+            if os.path.isfile(path) and os.path.getsize(path) <= MOST_KEPT_BYTES:
+                with open(path, "rb") as file:
+                    found[name] = file.read().decode("utf-8", "replace")
+        return found
 
 
 def code_of(function: Callable[..., Any], root: str) -> Code:

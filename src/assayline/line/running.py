@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from assayline.environments.identity import identity
+from assayline.environments.identity import identity_lines, identity_of
 from assayline.errors import Damaged, InputError, MissingExtra, MisuseError
 from assayline.ledger import Writing, held, run_records
 from assayline.ledger.records import LotRecord
@@ -144,17 +144,29 @@ class Runner:
             return
         step = self.line.steps[name]
         code = code_of(step.function, os.path.dirname(self.file)) if step.function is not None else code_of_text(step.sql)
-        environment = identity(code.modules)
+        lines = identity_lines(code.modules)
+        environment = identity_of(lines)
         if not self._due(step, code, environment):
             return  # the usual case costs no more than reading
         with held(self.project.ledger, f"run:{name}"):
             todo = self._due(step, code, environment)
+            files = code.files(os.path.dirname(self.file)) if step.function is not None else {f"{name}.sql": step.sql}
+            self._describe({code.digest: {"files": files}, environment: {"lines": lines}})
             self._tell("due", {"step": name, "runs": len(todo)})
             for first in range(0, len(todo), RESULTS_AT_ONCE):
                 for outcome in self._made(todo[first : first + RESULTS_AT_ONCE]):
                     self._published(outcome)
                 if self._asked_to_stop():
                     return
+
+    def _describe(self, digests: Mapping[str, Mapping[str, Any]]) -> None:
+        """Writes down what digests of runs stand for, once, so that a run can be repeated when the files are others."""
+        with self.project.ledger.read() as connection:
+            unknown = [digest for digest in digests if run_records.described(connection, digest) is None]
+        if unknown:
+            with self.project.ledger.write() as writing:
+                for digest in unknown:
+                    writing.append("described", {"digest": digest, "body": digests[digest]})
 
     def watch(self, moment: datetime) -> None:
         """Opens an incident for each source that is silent for too long, and follows those that are open."""
