@@ -82,6 +82,6 @@ def test_a_run_says_what_is_missing_once(shop: Path, capsys: pytest.CaptureFixtu
 
     said = [(main(["run"]), capsys.readouterr().out) for _ in range(2)]
 
-    assert [code for code, _ in said] == [0, 0], said
-    assert said[0][1].startswith("missing  sales  Nothing has come for 6 days")
+    assert [code for code, _ in said] == [1, 0], said
+    assert "late: sales: Nothing has come for 6 days" in said[0][1]
     assert "sales" not in said[1][1]

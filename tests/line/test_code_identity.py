@@ -83,6 +83,7 @@ def codes(tmp_path: Path) -> Callable[[dict[str, tuple[str, str]]], dict[str, Co
         ("line.py", '"""Documented."""', '"""Documented better."""', set()),
         ("line.py", "FACTOR = 3", "FACTOR = 4", {"sales"}),
         ("line.py", "OTHER = 4", "OTHER = 5", set()),
+        ("line.py", "FACTOR = 3", "FACTOR = 3\nline.source('more', 'more.csv')", set()),
         ("line.py", 'MAPPING["b"] = 2', 'MAPPING["b"] = 3', {"sales"}),
         ("line.py", "return clean(orders)", "return clean(orders).tail(5)", {"sales"}),
         ("helpers.py", "LIMIT = 10", "LIMIT = 11", {"sales"}),

@@ -128,7 +128,7 @@ def test_a_message_names_the_worst_and_counts_the_others(project: Project, arriv
     assert lines[17] == "and 13 more; see: assay today"
 
 
-def test_a_hundred_flows_are_looked_at_within_half_a_second_of_processor_time(project: Project, arrived: Arrived) -> None:
+def test_a_hundred_flows_are_looked_at_within_a_second_of_processor_time(project: Project, arrived: Arrived) -> None:
     if not project.ledger.is_sqlite:
         pytest.skip("the time of another process, the database's, is not measured")
     arrived([f"flow-{number:02}" for number in range(100)], MORNINGS[-30:], figures={"columns_now": [f"c{one}" for one in range(150)]})
@@ -139,5 +139,5 @@ def test_a_hundred_flows_are_looked_at_within_half_a_second_of_processor_time(pr
     spent = time.process_time() - before
 
     assert (len(document["flows"]), document["totals"]["lots"], document["totals"]["late"]) == (100, 100, 0)
-    assert spent < 0.5, spent  # 0.2 s; with a hundred lots each 0.3 s
+    assert spent < 1.0, spent  # 0.2 s, three times as long where coverage is measured; with a hundred lots each 0.3 s
     assert len(watch_sources(project, None, LAST + timedelta(hours=27))) == 100

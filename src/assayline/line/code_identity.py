@@ -111,8 +111,8 @@ class _Walk:
         for one in statements:
             if isinstance(one, ast.Import | ast.ImportFrom):
                 self._import(module, one, name)
-            else:
-                self._statement(module, one)
+        for bare in own:  # the decorator that makes it a step leads to the line, and the line to all its other parts
+            self._statement(module, bare)
 
     def _statement(self, module: _Module, statement: ast.stmt) -> None:
         attributes = {}
