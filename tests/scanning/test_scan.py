@@ -289,10 +289,20 @@ class Counted(Cut):
         self.passes += 1
 
 
-def test_naming_the_rows_to_put_aside_costs_no_further_pass_and_changes_no_finding() -> None:
-    frame = orders(2_000).with_columns(
+def contradicted() -> pl.DataFrame:
+    """Orders whose code says the town, but for two towns with broken letters."""
+    return orders(2_000).with_columns(
         town=pl.Series(["KÃ¶ln", "MalmÃ¶", *["Lyon", "Bonn"] * 999]), code=pl.Series([f"AB-{number * 7_919 % 1_000:03d}" for number in range(2_000)])
     )
+
+
+@pytest.mark.xfail(reason="found every time but once, in a full run; what differed is not known (docs/roadmap.md)", strict=False)
+def test_towns_that_their_codes_contradict_are_found_in_every_process() -> None:
+    assert "dependency_violation" in {one.code for one in judge_table(Counted(contradicted(), 20)).report.findings}
+
+
+def test_naming_the_rows_to_put_aside_costs_no_further_pass_and_changes_no_finding() -> None:
+    frame = contradicted()
     alone, both = Counted(frame, 20), Counted(frame, 20)
     accused: dict[str, set[int]] = {}
 
