@@ -199,8 +199,19 @@ class Runner:
     def _judging(self) -> Judges:
         from .ahead import Judges
 
-        self._judges = self._judges or self._stack.enter_context(Judges(self.project.store))
+        self._judges = self._judges or self._stack.enter_context(Judges(self.project.store, on_work=self._warm))
         return self._judges
+
+    def _warm(self) -> None:
+        """Something is about to be judged, so that steps will most likely be due: their process loads what it needs meanwhile."""
+        if self.line.steps:
+            self._working().warm(self.file)
+
+    def _working(self) -> StepWorker:
+        from .step_child import StepWorker
+
+        self._worker = self._worker or self._stack.enter_context(StepWorker())
+        return self._worker
 
     def _due(self, step: StepDefinition, code: Code, environment: str) -> list[Task]:
         waiting: dict[str, str] = {}
@@ -229,19 +240,17 @@ class Runner:
 
     def _worked(self, task: Task, folder: str) -> StepResult | None:
         """What the process of the steps made; None when it failed, which is written down."""
-        from .step_child import StepWorker
         from .step_inputs import request_of
 
         name = task.step.name
         self.ran.runs[name] = self.ran.runs.get(name, 0) + 1
         self._tell("run", {"step": name, "inputs": {one: [lot.lot for lot in lots] for one, lots in task.inputs.items()}})
-        self._worker = self._worker or self._stack.enter_context(StepWorker())
         try:
             request = request_of(self.project, task, self.file, folder)
         except (MisuseError, Damaged) as error:
             self._failed(task, {}, str(error), "failed")
             return None
-        made = self._worker.run(request, limits=self._limits(task), asked_to_stop=self._asked_to_stop)
+        made = self._working().run(request, limits=self._limits(task), asked_to_stop=self._asked_to_stop)
         if made.path is None:
             self._failed(task, made.costs, str(made.error), "stopped" if made.stopped_by else "failed")
             return None
@@ -280,7 +289,7 @@ class Runner:
         with self.project.ledger.read() as connection:
             replaces = run_records.replaceable(connection, task.step.name, task.place)
         facts = {"step": task.step.name, "code": task.code.digest, "environment": task.environment}
-        return Arrival(facts=facts, salt=f"{task.step.name} {task.place}", name=_name(task), replaces=replaces, also=also)
+        return Arrival(facts=facts, salt=f"{task.step.name} {task.place}", name=_name(task), replaces=replaces, own=True, also=also)
 
     def _entry(self, task: Task, state: str, output: int | None, costs: Mapping[str, float], error: str, columns: Mapping[str, Any] | None = None) -> dict[str, Any]:
         return {
