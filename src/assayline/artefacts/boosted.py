@@ -37,8 +37,8 @@ class Boosted:
     classes: int
     width: int
     threads: int = 0
-    _loaded: list[Any] = field(default_factory=list, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _loaded: list[Any] = field(default_factory=list, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     kind = "boosted"
 
     @classmethod

@@ -39,8 +39,8 @@ class Onnx:
     output: str
     input: str
     double: bool = False
-    _loaded: list[Any] = field(default_factory=list, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _loaded: list[Any] = field(default_factory=list, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     kind = "onnx"
 
     @classmethod
