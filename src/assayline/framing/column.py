@@ -188,7 +188,7 @@ def time_features(moment: int | None, column: Column) -> tuple[float, ...]:
     days, rest = divmod(moment, DAY)
     day = dt.date.fromordinal(days + 719_163)
     every = {
-        "elapsed_days": (moment - column.reference) / DAY, "year": float(day.year), "month": float(day.month), "day": float(day.day),
+        "elapsed_days": float(moment - column.reference) / DAY, "year": float(day.year), "month": float(day.month), "day": float(day.day),
         "weekday": float((days + 3) % 7), "hour": rest / 3_600_000_000,
     }  # fmt: skip
     return tuple(every[part] for part in column.parts)
