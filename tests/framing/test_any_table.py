@@ -1,0 +1,75 @@
+"""Laws that hold for every table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+import sys
+
+import numpy as np
+import polars as pl
+from hypothesis import HealthCheck, given, settings
+
+from assayline.framing import Plan, Problem, frame
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from random_frames import as_text, frames
+
+QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large], derandomize=True)
+
+
+@QUICK
+@given(frames(), frames())
+def test_a_plan_learned_on_any_table_answers_for_any_other(train: pl.DataFrame, other: pl.DataFrame) -> None:
+    plan = frame(train, Problem("target"))
+
+    made = plan.encode(other)
+
+    assert made.shape == (other.height, len(plan.features))
+    assert not np.isinf(made).any()
+    assert len({feature.name for feature in plan.features}) == len(plan.features)
+    values, usable = plan.target(other)
+    assert values.shape == usable.shape == (other.height,)
+    assert all(note.sentence for note in plan.notes(other))
+
+
+@QUICK
+@given(frames(least=1), frames(most=6))
+def test_single_rows_are_encoded_like_their_table(train: pl.DataFrame, other: pl.DataFrame) -> None:
+    plan = frame(train, Problem("target"))
+    encode = plan.row_encoder()
+
+    for table in (train, other, as_text(train)):
+        expected = plan.encode(table)
+        made = [encode(row) for row in table.iter_rows(named=True)]
+        assert np.array_equal(np.array(made, dtype=np.float64).reshape(expected.shape), expected, equal_nan=True)
+
+
+@QUICK
+@given(frames(least=1))
+def test_a_plan_is_json_and_comes_back_equal(train: pl.DataFrame) -> None:
+    plan = frame(train, Problem("target"))
+
+    again = Plan.from_json(json.loads(json.dumps(plan.to_json(), allow_nan=False)))
+
+    assert again == plan
+
+
+@QUICK
+@given(frames(least=1))
+def test_the_order_of_rows_and_columns_changes_nothing(train: pl.DataFrame) -> None:
+    order = np.random.default_rng(0).permutation(train.height)
+    shuffled = train.select(sorted(train.columns, reverse=True))[order]
+
+    plan, other = frame(train, Problem("target")), frame(shuffled, Problem("target"))
+
+    assert plan == other
+    assert np.array_equal(plan.encode(train)[order], other.encode(shuffled), equal_nan=True)
+
+
+def test_a_target_alone_is_a_table_too() -> None:
+    plan = frame(pl.DataFrame({"target": [1.5, 2.5, 3.5]}), Problem("target"))
+
+    assert plan.encode(pl.DataFrame({"x": [1, 2]})).shape == (2, 0)
+    assert plan.row_encoder()({"x": 1}) == []
