@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import MisuseError
+from .costs import Cost, CostMatrix
 from .laws import Floats
-from .money import Cost, CostMatrix
 from .ranking import area_influence, weighted_precision
 from .scored import CLASSIFICATION, TASKS, Scored
 
