@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -152,7 +152,7 @@ def fit_flow(
     project.store.sweep()
     lines = identity_lines(("lightgbm", "sklearn", "numpy", "polars", "assayline"))
     with StepWorker() as worker, project.store.staging() as folder:
-        inputs = {"parts": parts_of(project, found), "casts": {}, "uses": None}
+        inputs: dict[str, Any] = {"parts": parts_of(project, found), "casts": {}, "uses": None}
         parents = [lot.digest for lot in found if lot.digest.startswith("sha256:")]
         made = _fitted(worker, inputs, wish, version, parents, os.path.join(project.folder, SETTINGS), folder, on_event, code=code)
         told = _told(folder)
@@ -204,7 +204,7 @@ def _next_version(folder: str, name: str) -> str:
 
 
 @contextlib.contextmanager
-def _folder(beside: str):  # type: ignore[no-untyped-def]  # a context manager of a path
+def _folder(beside: str) -> Iterator[str]:
     path = os.path.join(beside, f".training-{os.getpid()}")
     os.makedirs(path)
     try:

@@ -35,7 +35,11 @@ def work(request: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) -> 
         `path` of the artefact, `rows_in`, `rows_out`; what training told is in `trained.json` beside it.
     """
     table = table_in(request["table"])
-    problem = Problem(**{name: tuple(value) if isinstance(value, list) else value for name, value in request["problem"].items()})
+    asked = request["problem"]
+    problem = Problem(
+        str(asked["target"]), task=str(asked.get("task", "")), key=tuple(asked.get("key", ())), time=str(asked.get("time", "")), horizon=str(asked.get("horizon", "")),
+        drop=tuple(asked.get("drop", ())),
+    )  # fmt: skip
     told = training.train(
         table, problem, budget_seconds=float(request["budget_seconds"]), cost=request.get("cost"), seed=int(request.get("seed", 0)),
         watch=lambda news: tell({"done": round(100 * float(news.get("share", 0.0))), "total": 100, "phase": str(news.get("phase", ""))}),

@@ -21,13 +21,14 @@ from assayline import trials
 from assayline.artefacts import Bundle, check_golden, read
 from assayline.core import Finding, InputFacts, Report, Verdict
 from assayline.errors import MisuseError
+from assayline.framing import Plan
 from assayline.judgement import judge
 
 from .aspects import aspects_of
 
 RESULT, PREDICTIONS, SCORES = "trial.json", "predictions.parquet", "scores.parquet"
 HOLDS, WARNS, NOTES = 0.85, 0.4, 0.2  # severities on the scale of `judgement.Policy`: from 0.8 a finding against the past holds, from 0.3 it warns
-FEW = 2  # classes of a binary task
+MOST_LOOKS = 20  # on one version of a test set; each verdict leaks a little of its labels (Blum and Hardt 2015)
 
 
 @dataclass
@@ -65,7 +66,11 @@ def work(request: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) -> 
     for difference in check_golden(bundle):
         tried.findings.append(_finding("other_answers", difference.sentence, 0.9, suggestion="make it again on this machine, or look at: assay env diff"))
     champion = request.get("champion")
-    other = functools.cache(lambda: opened(champion["artefact"], tuple(request.get("allowed") or ())))
+
+    def other() -> Bundle:
+        assert champion is not None
+        return opened(champion["artefact"], tuple(request.get("allowed") or ()))
+
     for number, one in enumerate(request["sets"]):
         tell({"done": number, "total": len(request["sets"]), "phase": one["name"]})
         _try_on(tried, bundle, one, request, other if champion else None)
@@ -148,7 +153,7 @@ def _try_on(tried: Tried, bundle: Bundle, one: Mapping[str, Any], request: Mappi
         entry["comparisons"].append({"with": baseline, "as": "baseline", **_compared(beside)})
         tried.findings += list(_against_baseline(beside, name, baseline))
     tried.findings += list(_against_history(request, one, decides, decides.value(ours), comparison))
-    if int(one.get("looks", 0)) >= trials.MOST_LOOKS:
+    if int(one.get("looks", 0)) >= MOST_LOOKS:
         sentence = f"{one['looks']} trials have looked at the test set {name}; what passes now may only suit these rows."
         tried.findings.append(_finding("worn_test_set", sentence, 0.3, where=name, evidence={"looks": float(one["looks"])}, suggestion="label fresh rows and add them as the next version"))
     found = aspects_of(bundle, ours, table.filter(pl.Series(usable)), request)
@@ -165,6 +170,8 @@ def table_of(one: Mapping[str, Any]) -> pl.DataFrame:
 
 def blocks_of(bundle: Bundle, table: pl.DataFrame) -> npt.NDArray[np.int64] | None:
     """What rows belong together: those of one key where keys repeat; else neighbours in time, a third root of the rows at a time (Künsch 1989); None for independent rows."""
+    if not isinstance(bundle.plan, Plan):
+        return None
     groups = bundle.plan.groups(table)
     if groups is not None:
         return np.asarray(groups, dtype=np.int64)

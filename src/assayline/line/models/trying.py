@@ -73,7 +73,8 @@ class TrialSettings:
                 raise MisuseError(f"{SETTINGS}: [trials] knows no {name!r}; it knows {', '.join(known)}")
             if isinstance(value, bool) or not isinstance(value, (list, int, float) if known[name] is not tuple else list):
                 raise MisuseError(f"{SETTINGS}: [trials] {name} = {value!r} is not of the right type")
-        return cls(**{name: tuple(map(str, value)) if isinstance(value, list) else value for name, value in found.items()})
+        values: dict[str, Any] = {name: tuple(map(str, value)) if isinstance(value, list) else value for name, value in found.items()}
+        return cls(**values)
 
 
 class Trying:
@@ -234,7 +235,7 @@ class Trying:
         if model is None:
             return Outcome(None, refusal("", path, error), error)
         unsafe = type(error).__name__ in UNSAFE
-        finding = {
+        finding: dict[str, Any] = {
             "code": "unsafe_artefact" if unsafe else "unreadable", "layer": "signature", "severity": 0.95, "columns": [], "where": error.place or None, "rows": 0,
             "sentence": f"{error}.", "evidence": {}, "suggestion": error.next_step, "examples": [], "picture": {},
         }  # fmt: skip
@@ -290,8 +291,8 @@ def _earlier(past: Sequence[trial_records.TrialRecord], lot: LotRecord | None) -
             last[one.lot] = one
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for number in sorted(last)[-LAST_RUNS:]:
-        for one in last[number].sets:
-            found.setdefault(one["set"], {}).setdefault(one["digest"], []).extend(score for score in one["scores"] if score["value"] is not None)
+        for tried in last[number].sets:
+            found.setdefault(tried["set"], {}).setdefault(tried["digest"], []).extend(dict(score) for score in tried["scores"] if score["value"] is not None)
     return found
 
 
