@@ -172,9 +172,9 @@ def named_objects(connection: Connection) -> dict[str, str]:
     for row in connection.execute(sa.select(LOTS.c.lot, LOTS.c.flow, LOTS.c.objects)):
         for kind, digest in json.loads(row.objects).items():
             found.setdefault(digest, f"{kind} of lot {row.lot} of {row.flow}")
-    for row in connection.execute(sa.select(TRIALS.c.trial, TRIALS.c.flow, TRIALS.c.lot, TRIALS.c.objects)):
-        for kind, digest in json.loads(row.objects).items():
-            found.setdefault(digest, f"{kind} of the trial of lot {row.lot} of {row.flow}")
+    for tried in connection.execute(sa.select(TRIALS.c.flow, TRIALS.c.lot, TRIALS.c.objects)):
+        for kind, digest in json.loads(tried.objects).items():
+            found.setdefault(digest, f"{kind} of the trial of lot {tried.lot} of {tried.flow}")
     for row in connection.execute(sa.select(PASTS)):
         found.setdefault(row.profile, f"past of {row.flow}, lots {row.first} to {row.last}")
     return found

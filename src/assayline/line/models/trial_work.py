@@ -108,6 +108,7 @@ def facts_of(bundle: Bundle, path: str) -> dict[str, Any]:
         "target": problem.target, "key": list(problem.keys), "time": problem.time, "horizon": problem.horizon, "owner": bundle.owner, "purpose": bundle.purpose,
         "cost": None if bundle.cost is None else dict(bundle.cost), "created": bundle.created, "parents": list(bundle.parents), "code": bundle.code,
         "features": len(bundle.plan.features), "bytes": os.path.getsize(path), "metrics": dict(bundle.metrics), "baselines": sorted(bundle.baselines),
+        "trained": dict(bundle.more.get("trained", {})), "environment": dict(bundle.environment),
     }  # fmt: skip
 
 
@@ -180,7 +181,7 @@ def blocks_of(bundle: Bundle, table: pl.DataFrame) -> npt.NDArray[np.int64] | No
         return None
     place = np.empty(len(order), dtype=np.int64)
     place[np.argsort(order, kind="stable")] = np.arange(len(order))
-    return place // max(1, math.ceil(len(order) ** (1 / 3)))
+    return np.asarray(place // max(1, math.ceil(len(order) ** (1 / 3))), dtype=np.int64)
 
 
 def cost_of(bundle: Bundle) -> trials.Cost | None:

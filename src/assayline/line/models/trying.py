@@ -172,8 +172,11 @@ class Trying:
         shown = f"{name}:v{place}"
         request = self._request(name, shown, path, lot, trained_on)
         tried = self._asked(request, folder, shown)
-        outcomes = run_suite(self.project, self._worker, {**request, "folder": folder}, self._limits())
-        return with_suite(tried, outcomes)
+        whole = with_suite(tried, run_suite(self.project, self._worker, {**request, "folder": folder}, self._limits()))
+        for file, document in ((RESULT, whole), (REPORT, whole["report"])):
+            with open(os.path.join(folder, file), "w", encoding="utf-8") as out:
+                json.dump(document, out, ensure_ascii=True)
+        return whole
 
     def _request(self, name: str, shown: str, path: str, lot: LotRecord | None, trained_on: Sequence[int]) -> dict[str, Any]:
         sets = sets_of(self.project, name)
@@ -216,7 +219,7 @@ class Trying:
         verdict = Verdict.named(str(tried["verdict"]))
         state = "held" if verdict >= Verdict.HOLD else "released"
         rows = dict.fromkeys(records.ROWS, 0)
-        files = {ARTEFACT: COPY, state: SCORES, "trial": RESULT, **({"predictions": PREDICTIONS} if tried["sets"] else {})}
+        files = {ARTEFACT: COPY, state: SCORES, "trial": RESULT, "report": REPORT, **({"predictions": PREDICTIONS} if tried["sets"] else {})}
         also = arrival.also
 
         def with_trial(writing: Writing, lot: LotRecord) -> None:

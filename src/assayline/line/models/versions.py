@@ -14,6 +14,8 @@ from ..project import Project
 
 KIND = "model"
 ARTEFACT = "artefact"  # of the objects of a lot: the bytes of the model
+SIGNED = "sign-off"  # a decision: somebody vouches for a version
+WARN = 0.3  # severity from which a finding is more than a note
 TESTS = ".test."  # between the name of a model and that of a test set
 VERSION = re.compile(r"(?P<model>[^:]+)(?::v?(?P<version>\d+))?")
 
@@ -36,7 +38,8 @@ def version_of(project: Project, text: str) -> LotRecord:
     with project.ledger.read() as connection:
         check_model(connection, model)
         if version is None:
-            lots = records.lots(connection, model, states=("released",), most=1, newest_first=True) or records.lots(connection, model, most=1, newest_first=True)
+            champion = champion_of(connection, model)
+            lots = [champion] if champion is not None else records.lots(connection, model, most=1, newest_first=True)
         else:
             lots = records.lots(connection, model, after_place=int(version) - 1, most=1)
         if not lots or (version is not None and lots[0].place != int(version)):
@@ -65,6 +68,14 @@ def check_model(connection: Connection, model: str, *, new: bool = False) -> Non
 
 
 def champion_of(connection: Connection, model: str, *, besides: int | None = None) -> LotRecord | None:
-    """The version in force: the newest that was released."""
-    found = records.lots(connection, model, states=("released",), most=2, newest_first=True)
-    return next((lot for lot in found if lot.lot != besides), None)
+    """The version in force: the newest that was released and shown to be no worse than the one before, or that a person signed.
+
+    One of which the test sets cannot say whether it is worse is released with a warning, and does not become what the next one is held against: many small losses would add up.
+    """
+    found = [lot for lot in records.lots(connection, model, states=("released",), newest_first=True) if lot.lot != besides]
+    signed = {int(row.lot) for row in records.decisions(connection, flow=model) if row.action == SIGNED} if any(map(_doubtful, found)) else set()
+    return next((lot for lot in found if not _doubtful(lot) or lot.lot in signed), found[-1] if found else None)
+
+
+def _doubtful(lot: LotRecord) -> bool:
+    return any(one["code"] in ("undecided_trial", "worse_than_champion") and one["severity"] >= WARN for one in lot.findings)
