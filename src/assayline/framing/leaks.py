@@ -161,7 +161,10 @@ def _parted(numbers: Floats, classes: Floats) -> float:
 def of_numbers(contents: Mapping[str, Content], target: Floats) -> list[Leak]:
     """Copies of a number: straight or monotone functions of it, and labels that cut it into stretches."""
     leaks: list[Leak] = []
-    for name, content in contents.items():
+    rows = _some_rows(target)
+    target = target[rows]
+    for name, whole in contents.items():
+        content = Content(None if whole.numbers is None else whole.numbers[rows], whole.labels[rows], whole.different, whole.words)
         if content.numbers is not None:
             both = ~np.isnan(target) & ~np.isnan(content.numbers)
             if both.sum() < max(LEAST_ROWS, RECALL * (~np.isnan(target)).sum()):
@@ -180,8 +183,9 @@ def of_numbers(contents: Mapping[str, Content], target: Floats) -> list[Leak]:
 def _explained(one: Floats, other: Floats) -> float:
     with np.errstate(all="ignore"):
         one, other = one - one.mean(), other - other.mean()
-        below = float((one @ one) * (other @ other))
-        explained = float((one @ other) ** 2) / below if 0 < below < np.inf else 0.0
+        # No BLAS: its threads cost more than such a sum.
+        below = float((one * one).sum() * (other * other).sum())
+        explained = float((one * other).sum() ** 2) / below if 0 < below < np.inf else 0.0
     return explained if np.isfinite(explained) else 0.0
 
 
@@ -204,11 +208,9 @@ def _cuts(content: Content, target: Floats) -> bool:
 def sums(contents: Mapping[str, Content], target: Floats, without: Sequence[str]) -> list[Leak]:
     """Columns that add up to the target, or whose difference it is: pairs one by one, more of them by least squares."""
     names = [name for name, content in contents.items() if content.numbers is not None and name not in without and content.different > 2][:MOST_PARTS]
-    known = np.flatnonzero(~np.isnan(target))
+    known = _some_rows(target)
     if len(known) < LEAST_ROWS or len(names) < 2:
         return []
-    if len(known) > MOST_ROWS:  # every n-th by the size of the target: the same rows whatever their order
-        known = known[np.argsort(target[known], kind="stable")][:: len(known) // MOST_ROWS]
     matrix = np.stack([values[known] for name in names if (values := contents[name].numbers) is not None], axis=1)
     ours = target[known]
     with np.errstate(all="ignore"):
@@ -228,6 +230,12 @@ def sums(contents: Mapping[str, Content], target: Floats, without: Sequence[str]
             shown = " and ".join(names[at] for at in parts)
             return [Leak(names[at], "parts sum to the target", f"{shown}: together they give the target.") for at in parts]
     return []
+
+
+def _some_rows(target: Floats) -> Integers:
+    """Rows with a target: all, or of many every n-th by its size, so that the order of the table matters only among equal targets."""
+    known = np.flatnonzero(~np.isnan(target))
+    return known if len(known) <= 2 * MOST_ROWS else known[np.argsort(target[known], kind="stable")][:: len(known) // MOST_ROWS]
 
 
 def _same(made: Floats, target: Floats, tolerance: float) -> bool:
