@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 import numpy as np
@@ -83,8 +83,13 @@ def frame(table: pl.DataFrame, problem: Problem, *, seed: int = 0) -> Plan:
         sources=tuple(Source(name, str(table[name].dtype)) for name in sorted(table.columns)), target_style=style, unused=tuple(unused), rows=table.height,
     )  # fmt: skip
     plan = _timed(plan, table)
-    contents = {column.shown: _content(column, followed_series(table, column.name, column.path)) for column in reversed(plan.columns)}
+    contents = {column.shown: content_of(column, followed_series(table, column.name, column.path)) for column in reversed(plan.columns)}
     return _described(_backed(_without_leaks(plan, table, contents), table), contents, table)
+
+
+def columns_of(table: pl.DataFrame, without: Set[str] = frozenset()) -> tuple[Column, ...]:
+    """What the columns of a table hold, without a question asked of them; sorted by name."""
+    return tuple(column for name in sorted(table.columns) if name not in without for column in _learned_columns(table.get_column(name)))
 
 
 def _named(table: pl.DataFrame, problem: Problem) -> Problem:
@@ -349,21 +354,22 @@ def _timed(plan: Plan, table: pl.DataFrame) -> Plan:
         name = clocks[0].name
     column = next((column for column in clocks if column.name == name), None)
     if name and column is None:  # one moment only, or numbers that count something else
-        return replace(plan, time=name, time_style=_time_style(table.get_column(name)))
+        return replace(plan, time=name, time_style=time_style(table.get_column(name)))
     return replace(plan, time=name, time_style=column.time if column else plan.time_style)
 
 
-def _time_style(series: pl.Series) -> TimeStyle:
+def time_style(series: pl.Series) -> TimeStyle:
+    """How a column writes its moments."""
     zone = series.dtype.time_zone or "" if isinstance(series.dtype, pl.Datetime) else ""
     return TimeStyle(day_first=learned_order([(value, count) for value, count in _tallied(series) if isinstance(value, str)]), zone="" if zone == "UTC" else zone)
 
 
-def _content(column: Column, series: pl.Series) -> Content:
+def content_of(column: Column, series: pl.Series) -> Content:
     """A column as the search for leaks sees it."""
     if column.reading in ("number", "truth", "time"):
         if column.reading == "time":
-            values, known = moments(series, column.time)
-            numbers = np.where(known, values / 1e6, np.nan)
+            micros_there, known = moments(series, column.time)
+            numbers = np.where(known, micros_there / 1e6, np.nan)
         else:
             numbers = block(column, series)[:, 0]
         filled = ~np.isnan(numbers)
