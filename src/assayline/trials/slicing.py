@@ -71,7 +71,9 @@ class Slice:
 
 
 @dataclass(frozen=True, eq=False)
-class _Condition:
+class Condition:
+    """Rows that have something in common: the conditions in words, the columns they read, and where they hold."""
+
     words: tuple[str, ...]
     columns: tuple[str, ...]
     mask: Mask
@@ -135,12 +137,12 @@ def _halves(rows: int, groups: npt.NDArray[np.int64] | None, seed: int) -> Mask:
     return np.asarray((rng.permutation(len(ids)) < len(ids) // 2)[place])
 
 
-def _candidates(table: pl.DataFrame, values: Floats, searched: Mask, least_rows: int, floor: float, against: str) -> list[_Condition]:
+def _candidates(table: pl.DataFrame, values: Floats, searched: Mask, least_rows: int, floor: float, against: str) -> list[Condition]:
     """The slices worth a test: the most promising on the searched half, each set of rows once."""
-    singles = [one for column in table.get_columns() for one in _of_column(column, searched) if least_rows <= one.mask[searched].sum() < searched.sum()]
+    singles = [one for column in table.get_columns() for one in conditions_of(column, searched) if least_rows <= one.mask[searched].sum() < searched.sum()]
     level = values[searched].mean() if against == "rest" else 0.0
 
-    def promise(one: _Condition) -> float:
+    def promise(one: Condition) -> float:
         inside = values[one.mask & searched] - level
         if inside.mean() < floor or inside.mean() <= 0:
             return -math.inf
@@ -155,9 +157,9 @@ def _candidates(table: pl.DataFrame, values: Floats, searched: Mask, least_rows:
             if one.columns != other.columns:
                 both = one.mask & other.mask
                 if both[searched].sum() >= least_rows and both[searched].sum() < min(one.mask[searched].sum(), other.mask[searched].sum()):
-                    found.append(_Condition((*other.words, *one.words), (*other.columns, *one.columns), both))
+                    found.append(Condition((*other.words, *one.words), (*other.columns, *one.columns), both))
     found += _leaves(table, singles, values, searched, least_rows)
-    ranked: dict[bytes, tuple[float, _Condition]] = {}
+    ranked: dict[bytes, tuple[float, Condition]] = {}
     for one in found:
         score = promises.get(id(one), promise(one))
         if score > 1.0:  # below one standard error on the searched half, the other half would need luck
@@ -173,12 +175,12 @@ def _correlation(mask: Mask, values: Floats) -> float:
     return float(share * (1 - share) * (values[mask].mean() - values[~mask].mean()) ** 2)
 
 
-def _of_column(column: pl.Series, searched: Mask) -> Iterator[_Condition]:
-    """Single conditions on one column, with bins and categories of the searched half."""
+def conditions_of(column: pl.Series, searched: Mask) -> Iterator[Condition]:
+    """Single conditions on one column: its categories, bins of its numbers and times, its missing cells; learned on the searched rows."""
     name = column.name
     empty = column.is_null().to_numpy()
     if empty.any():
-        yield _Condition((f"{name} is missing",), (name,), empty)
+        yield Condition((f"{name} is missing",), (name,), empty)
     if column.dtype.is_numeric() or column.dtype.is_temporal():
         numbers = column.to_physical().cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
         known = numbers[searched & np.isfinite(numbers)]
@@ -186,17 +188,17 @@ def _of_column(column: pl.Series, searched: Mask) -> Iterator[_Condition]:
         if len(different) > 2 * BINS:
             edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS, method="higher"))
             for low, high in zip([-math.inf, *edges], [*edges, math.inf], strict=True):
-                yield _Condition((_between(column, low, high),), (name,), np.asarray((numbers >= low) & (numbers < high)))
+                yield Condition((_between(column, low, high),), (name,), np.asarray((numbers >= low) & (numbers < high)))
             return
         for value in different:
-            yield _Condition((f"{name} is {_shown(column, value)}",), (name,), np.asarray(numbers == value))
+            yield Condition((f"{name} is {_shown(column, value)}",), (name,), np.asarray(numbers == value))
         return
     if column.dtype.is_nested() or column.dtype == pl.Object:
         return
     texts = column.cast(pl.String, strict=False)
     frequent = texts.filter(pl.Series(searched)).drop_nulls().value_counts(sort=True).head(MOST_CATEGORIES)
     for value in sorted(frequent.get_column(name).to_list()):
-        yield _Condition((f"{name} is {value!r}",), (name,), (texts == value).fill_null(False).to_numpy())
+        yield Condition((f"{name} is {value!r}",), (name,), (texts == value).fill_null(False).to_numpy())
 
 
 def _shown(column: pl.Series, value: float) -> str:
@@ -214,14 +216,14 @@ def _between(column: pl.Series, low: float, high: float) -> str:
     return f"{column.name} is from {_shown(column, low)} to below {_shown(column, high)}"
 
 
-def _leaves(table: pl.DataFrame, singles: Sequence[_Condition], values: Floats, searched: Mask, least_rows: int) -> list[_Condition]:
+def _leaves(table: pl.DataFrame, singles: Sequence[Condition], values: Floats, searched: Mask, least_rows: int) -> list[Condition]:
     """The nodes of a tree of depth three that splits the searched rows by what explains most of their loss."""
     splits = [*singles, *(half for column in table.get_columns() for half in _half_lines(column, searched))]
     if not splits:
         return []
     columns = np.stack([one.mask for one in splits])
-    found: list[_Condition] = []
-    open_nodes = [_Condition((), (), np.ones(len(values), dtype=bool))]
+    found: list[Condition] = []
+    open_nodes = [Condition((), (), np.ones(len(values), dtype=bool))]
     for _ in range(DEPTH):
         grown = []
         for node in open_nodes:
@@ -239,7 +241,7 @@ def _leaves(table: pl.DataFrame, singles: Sequence[_Condition], values: Floats, 
             side = 0 if values[both[0] & searched].mean() > values[both[1] & searched].mean() else 1
             for place, mask in enumerate(both):
                 words = split.words if place == 0 else (f"not ({split.words[0]})",)
-                child = _Condition((*node.words, *words), tuple(dict.fromkeys((*node.columns, *split.columns))), mask)
+                child = Condition((*node.words, *words), tuple(dict.fromkeys((*node.columns, *split.columns))), mask)
                 grown.append(child)
                 if place == side:
                     found.append(child)
@@ -247,17 +249,17 @@ def _leaves(table: pl.DataFrame, singles: Sequence[_Condition], values: Floats, 
     return found
 
 
-def _half_lines(column: pl.Series, searched: Mask) -> Iterator[_Condition]:
+def _half_lines(column: pl.Series, searched: Mask) -> Iterator[Condition]:
     if not (column.dtype.is_numeric() or column.dtype.is_temporal()):
         return
     numbers = column.to_physical().cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
     known = numbers[searched & np.isfinite(numbers)]
     if len(np.unique(known)) > 2 * BINS:
         for edge in np.unique(np.quantile(known, np.arange(1, 2 * BINS) / (2 * BINS), method="higher")):
-            yield _Condition((_between(column, -math.inf, edge),), (column.name,), np.asarray(numbers < edge))
+            yield Condition((_between(column, -math.inf, edge),), (column.name,), np.asarray(numbers < edge))
 
 
-def _tested(one: _Condition, values: Floats, tested: Mask, groups: npt.NDArray[np.int64] | None, against: str) -> Slice:
+def _tested(one: Condition, values: Floats, tested: Mask, groups: npt.NDArray[np.int64] | None, against: str) -> Slice:
     inside = one.mask & tested
     here, there = values[inside], values[~one.mask & tested]
     effect = float(here.mean() - (there.mean() if against == "rest" and len(there) else 0.0))
@@ -300,7 +302,7 @@ def _studentised(inside: Mask, outside: Mask, values: Floats, groups: npt.NDArra
 
 
 def _chosen(
-    candidates: Sequence[_Condition], values: Floats, tested: Mask, groups: npt.NDArray[np.int64] | None, against: str, q: float, by: bool, floor: float
+    candidates: Sequence[Condition], values: Floats, tested: Mask, groups: npt.NDArray[np.int64] | None, against: str, q: float, by: bool, floor: float
 ) -> tuple[list[Slice], list[Slice]]:
     """The slices that are named, each with those that tell its story too, and the slices that are not.
 
