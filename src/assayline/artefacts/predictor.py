@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Protocol, runtime_checkable
 
@@ -51,21 +51,23 @@ HOMES = {
 }  # fmt: skip
 
 
-def load_predictor(members: Mapping[str, bytes], *, where: str = "the predictor") -> Predictor:
+def load_predictor(members: Mapping[str, bytes], *, where: str = "the predictor", allowed: Iterable[str] = ()) -> Predictor:
     """The predictor that `members()` wrote; nothing in the files is executed.
 
     Args:
         members: its files by name.
         where: the file they come from, for errors.
+        allowed: digests ("sha256:…") of pickles that may be loaded, in a locked child process, when the first row is predicted.
 
     Raises:
         Unreadable: a file is missing, superfluous or not what it should be.
+        UnsafeArtefact: a file runs code when it is loaded, and is not allowed.
 
     >>> from assayline.artefacts import Constant
     >>> load_predictor(Constant.of([0.25, 0.75]).members()).predict([[1.0], [2.0]]).tolist()
     [[0.25, 0.75], [0.25, 0.75]]
     """
-    return loaded(Stored(members, where))
+    return loaded(Stored(members, where, allowed=frozenset(allowed)))
 
 
 def loaded(stored: Stored) -> Predictor:

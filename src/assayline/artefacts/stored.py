@@ -133,12 +133,14 @@ class Stored:
         where: the file they come from, for errors.
         folder: the folder inside that file, for errors.
         depth: how many predictors it stands inside.
+        allowed: digests of files that run code and may be loaded all the same, in a child process.
     """
 
     members: Mapping[str, bytes]
     where: str
     folder: str = ""
     depth: int = 0
+    allowed: frozenset[str] = frozenset()
 
     def document(self) -> dict[str, Any]:
         """What its `predictor.json` says."""
@@ -175,7 +177,7 @@ class Stored:
 
         if self.depth >= DEEPEST:
             raise LimitExceeded(self.where, f"predictors are nested more than {DEEPEST} deep", place=self.place(folder), next_step=AGAIN)
-        return loaded(Stored(below(folder, self.members), self.where, self.place(folder), self.depth + 1))
+        return loaded(Stored(below(folder, self.members), self.where, self.place(folder), self.depth + 1, self.allowed))
 
     def array(self, document: Mapping[str, Any], name: str, *shape: int, finite: bool = True) -> Array:
         """An array of the document with this shape; -1 stands for any length.

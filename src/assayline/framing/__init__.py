@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from .column import Column, Feature
+from .lagging import Lag
+from .leaks import Leak
 from .learning import frame
 from .noticing import Note
-from .plan import Lag, Leak, Plan
+from .plan import Plan
 from .problem import Problem
 
 __all__ = ["Column", "Feature", "Lag", "Leak", "Note", "Plan", "Problem", "frame"]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from .labels import TRUTH, label
 from .numbertext import NAN, PLAIN_NUMBERS, NumberStyle, number
 from .timetext import DAY, FIRST, LAST, PLAIN_TIMES, TimeStyle, micros
+from .typos import spellings
 
 HASHES = 8  # min-hash features of a dirty category; Cerda and Varoquaux 2020 find most of the gain of 30 in the first ten
 BUCKETS = 16  # hashed features of a free text, beside its best words
@@ -143,24 +144,39 @@ def codes_of(column: Column) -> tuple[dict[str, float], float]:
 
 
 def _code_reader(column: Column) -> Cell:
-    codes, unseen = codes_of(column)
+    find = code_finder(column)
 
     def read(value: object) -> tuple[float]:
         found = label(value)
-        return (NAN,) if found is None else (codes.get(found, unseen),)
+        return (NAN,) if found is None else (find(found),)
 
     return read
 
 
-def _word_reader(column: Column) -> Cell:
+def code_finder(column: Column) -> Callable[[str], float]:
+    """The function from a label to its code: its own, that of the category it is a slip of, the code of rare ones, or the code of unseen ones."""
     codes, unseen = codes_of(column)
+    near = spellings(column.labels)
+
+    def find(found: str) -> float:
+        code = codes.get(found)
+        if code is None:
+            meant = near.meant(found)
+            code = unseen if meant is None else codes[meant]
+        return code
+
+    return find
+
+
+def _word_reader(column: Column) -> Cell:
+    find = code_finder(column)
     style = column.number
 
     def read(value: object) -> tuple[float]:
         if not isinstance(value, str) or not math.isnan(number(value, style)):
             return (NAN,)
         found = label(value)
-        return (NAN,) if found is None else (codes.get(found, unseen),)
+        return (NAN,) if found is None else (find(found),)
 
     return read
 

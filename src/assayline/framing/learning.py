@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,22 +14,30 @@ import polars as pl
 
 from assayline.errors import MisuseError
 
-from .blocks import Floats, block, distinct, moments
+from .blocks import Floats, block, distinct, followed_series, moments
 from .column import LIST_PARTS, PARTS, Column, words_of
 from .labels import NO, YES, label, shown, truth_words
+from .lagging import keyed, learned_lags, times
+from .leaks import Content, Leak, identifiers, later, of_classes, of_numbers, sums
 from .numbertext import LEADING_ZERO, NumberStyle, learned_style, number
 from .plan import Plan
 from .problem import Problem
-from .recognising import Source, matched_names
+from .recognising import DECILES, Source, matched_names
 from .timetext import LOOKS, TimeStyle, learned_order, micros
+from .typos import spellings
 
 FEW_LABELS = 254  # categories with a code of their own: LightGBM bins a column into at most 255
 MOST_SEEN = 10_000  # rare categories remembered as seen; beyond that the plan would weigh more than the model
 RARE = 5  # rows: fewer say nothing about a category that a model could use (in tables above 1,000 rows; see `_least`)
+SLIPS = 20  # times as frequent as its misspelling must a category be: 5 % is the worst rate of typing errors that our fault table knows
 NUMBERS = 0.5  # share of the filled cells that read as numbers, above which a text column is one
 CODES = 0.005  # share of digits with leading zeros above which a column holds codes and no numbers (as in assayline.measures)
 DEEPEST = 3  # fields inside fields that are followed
 MOST_FIELDS = 64  # fields of one nested column
+MOST_WORDS = 32  # words of a free text with a feature of their own; the rest share `column.BUCKETS`
+LEAST_TEXTS = 5  # rows that a word must be in
+LEAST_VISITS = 5  # rows per key, from which a model can learn something about a single key
+LEAST_DIFFERENT = 5  # different deciles, without which a column of numbers looks like many others
 MOST_CLASSES = 256  # labels a classifier can be asked for
 
 
@@ -56,24 +65,23 @@ def frame(table: pl.DataFrame, problem: Problem, *, seed: int = 0) -> Plan:
     problem = _named(table, problem)
     target = table.get_column(problem.target)
     task, classes, keys, counts, style = _learned_target(target, problem.task)
-    left_out = {problem.target, *problem.drop}
     columns: list[Column] = []
     unused: list[tuple[str, str]] = [(name, "the problem drops it") for name in sorted(problem.drop) if name in table.columns]
-    sources: list[Source] = []
     for name in sorted(table.columns):
-        series = table.get_column(name)
-        sources.append(Source(name, str(series.dtype), name not in problem.drop))
-        if name in left_out:
+        if name == problem.target or name in problem.drop:
             continue
-        made = _learned_columns(series)
+        series = table.get_column(name)
+        made = _learned_key(series) if name in problem.keys else _learned_columns(series)
         if not made:
             unused.append((name, "it is empty" if _is_empty(series) else "it holds one value only"))
         columns += made
     plan = Plan(
-        problem=problem, task=task, classes=classes, class_keys=keys, class_counts=counts, columns=tuple(columns), sources=tuple(sources),
-        target_style=style, unused=tuple(unused), rows=table.height,
+        problem=problem, task=task, classes=classes, class_keys=keys, class_counts=counts, columns=tuple(columns),
+        sources=tuple(Source(name, str(table[name].dtype)) for name in sorted(table.columns)), target_style=style, unused=tuple(unused), rows=table.height,
     )  # fmt: skip
-    return _timed(plan, table)
+    plan = _timed(plan, table)
+    contents = {column.shown: _content(column, followed_series(table, column.name, column.path)) for column in reversed(plan.columns)}
+    return _described(_backed(_without_leaks(plan, table, contents), table), contents, table)
 
 
 def _named(table: pl.DataFrame, problem: Problem) -> Problem:
@@ -275,18 +283,137 @@ def _least(total: int) -> int:
 
 def _coded(column: Column, counts: Counter[str], total: int) -> Column:
     ranked = _ranked(counts)
+    near = spellings([one for one in ranked[:FEW_LABELS] if counts[one] >= RARE])
+    merged: dict[str, str] = {}
+    for one in ranked:
+        meant = near.meant(one)
+        if meant is not None and counts[meant] >= SLIPS * counts[one] and meant not in merged:
+            merged[one] = meant
+    ranked = [one for one in ranked if one not in merged]
     kept = [one for one in ranked[:FEW_LABELS] if counts[one] >= _least(total)]
-    return replace(column, labels=tuple(kept), rare=tuple(ranked[len(kept) : MOST_SEEN]))
+    slips = tuple((one, meant) for one, meant in sorted(merged.items()) if meant in kept)[:MOST_SEEN]
+    return replace(column, labels=tuple(kept), rare=tuple(ranked[len(kept) : MOST_SEEN]), merged=slips)
 
 
 def _learned_words(series: pl.Series, path: tuple[str, ...]) -> list[Column]:
-    return [Column(series.name, "text", path)]
+    """The words with a feature of their own: those that split the rows best, being neither rare nor everywhere. The target is not asked: no leak."""
+    rows: Counter[str] = Counter()
+    values, which = distinct(series)
+    for value, count in zip(values, np.bincount(which, minlength=len(values)).tolist(), strict=True):
+        found = words_of(value)
+        if found is not None:
+            for word in set(found[1]):
+                rows[word] += count
+    total = len(series)
+    usual = {word: count for word, count in rows.items() if count >= max(LEAST_TEXTS, 0.01 * total) and 0.01 * total <= total - count}
+    words = sorted(usual, key=lambda word: (-usual[word] * (total - usual[word]), word))[:MOST_WORDS]
+    return [Column(series.name, "text", path, words=tuple(words))] if rows else []
+
+
+def _learned_key(series: pl.Series) -> list[Column]:
+    """A key is a label whatever it is made of: station 7 is not more than station 3."""
+    counts = _tallied_labels(_tallied(series))
+    return [_coded(Column(series.name, "code"), counts, counts.total())] if len(counts) > 1 else []
+
+
+# ---- what the columns are to each other
+
+
+_CLOCK_NAME = re.compile(r"(^|[\W_])(date|time|datetime|timestamp|ts|day|hour|month|week|when|at|moment|period|created|recorded|observed|measured)($|[\W_])", re.I)
+_OTHER_NAME = re.compile(r"birth|dob|expir|due|end|until|valid|updated|modified|deleted|closed", re.I)
 
 
 def _timed(plan: Plan, table: pl.DataFrame) -> Plan:
-    """The plan with the column that orders the rows: the named one, if it holds moments."""
+    """The plan with the column that orders the rows: the named one, or the only column of moments if its name says that it is when the row was."""
+    clocks = [column for column in plan.columns if column.reading == "time" and not column.path]
     name = plan.problem.time
-    if not name:
+    if not name and len(clocks) == 1 and _CLOCK_NAME.search(clocks[0].name) and not _OTHER_NAME.search(clocks[0].name):
+        name = clocks[0].name
+    column = next((column for column in clocks if column.name == name), None)
+    if name and column is None:  # one moment only, or numbers that count something else
+        return replace(plan, time=name, time_style=_time_style(table.get_column(name)))
+    return replace(plan, time=name, time_style=column.time if column else plan.time_style)
+
+
+def _time_style(series: pl.Series) -> TimeStyle:
+    zone = series.dtype.time_zone or "" if isinstance(series.dtype, pl.Datetime) else ""
+    return TimeStyle(day_first=learned_order([(value, count) for value, count in _tallied(series) if isinstance(value, str)]), zone="" if zone == "UTC" else zone)
+
+
+def _content(column: Column, series: pl.Series) -> Content:
+    """A column as the search for leaks sees it."""
+    if column.reading in ("number", "truth", "time"):
+        if column.reading == "time":
+            values, known = moments(series, column.time)
+            numbers = np.where(known, values / 1e6, np.nan)
+        else:
+            numbers = block(column, series)[:, 0]
+        filled = ~np.isnan(numbers)
+        different, which = np.unique(numbers[filled], return_inverse=True)
+        made = np.full(len(series), -1, dtype=np.int64)
+        made[filled] = which
+        # A moment per row is no identifier, and neither is a measurement.
+        whole = column.reading == "number" and not column.number.dimension and bool((numbers[filled] == np.floor(numbers[filled])).all())
+        return Content(numbers, made, len(different), whole=whole)
+    if column.reading in ("text", "list"):
+        return Content(None, np.where(series.is_null().to_numpy(), -1, 0), 1)
+    values, rows = distinct(series)
+    codes: dict[str, int] = {}
+    ours = np.array([-1 if (one := label(value)) is None else codes.setdefault(one, len(codes)) for value in values], dtype=np.int64)
+    return Content(None, ours[rows] if len(values) else np.zeros(0, dtype=np.int64), len(codes), words=column.reading == "code")
+
+
+def _without_leaks(plan: Plan, table: pl.DataFrame, contents: Mapping[str, Content]) -> Plan:
+    """The plan without the columns that tell too much, and without keys that never come again."""
+    keys = set(plan.problem.keys)
+    asked = {name: content for name, content in contents.items() if name not in keys}
+    target, groups, order = plan.target(table)[0], plan.groups(table), plan.order(table)
+    leaks = identifiers(asked)
+    suspicions: list[Leak] = []
+    if plan.task == "regression":
+        leaks += of_numbers(asked, target)
+        leaks += sums(asked, target, [leak.column for leak in leaks])
+    else:
+        copies, suspicions = of_classes(asked, target, len(plan.class_keys))
+        leaks += copies
+    leaks += later({name: one for name, one in asked.items() if name not in {leak.column for leak in leaks} and name != plan.time}, _own(plan, table), order, groups)
+    first = {leak.column: leak for leak in reversed(leaks)}
+    unused = list(plan.unused)
+    if keys and not (plan.time and groups is not None and table.height >= LEAST_VISITS * len(np.unique(groups))):
+        unused += [(name, "it is the key, and tomorrow's keys are others") for name in sorted(keys & {column.name for column in plan.columns})]
+    else:
+        keys = set()
+    kept = tuple(column for column in plan.columns if column.shown not in first and column.name not in keys)
+    return replace(plan, columns=kept, leaks=tuple(first[name] for name in sorted(first)), suspicions=tuple(suspicions), unused=tuple(unused))
+
+
+def _own(plan: Plan, table: pl.DataFrame) -> Floats:
+    return plan.own_target(table.get_column(plan.problem.target))
+
+
+def _backed(plan: Plan, table: pl.DataFrame) -> Plan:
+    """The plan with features that look back, if it has a horizon."""
+    if not plan.problem.horizon:
         return plan
-    column = next((column for column in plan.columns if column.name == name and column.reading == "time"), None)
-    return replace(plan, time=name, time_style=column.time if column else TimeStyle())
+    names = plan.names_in(table)
+    when, known = times(plan, table, names)
+    return replace(plan, lags=learned_lags(plan.problem.target, plan.problem.horizon, when[known], keyed(plan, table, names)[known]))
+
+
+def _described(plan: Plan, contents: Mapping[str, Content], table: pl.DataFrame) -> Plan:
+    """The plan with what each used column looks like, so that it can be found under another name."""
+    by_name = {column.shown: column for column in reversed(plan.columns)}
+    made = []
+    for source in plan.sources:
+        column = by_name.get(source.name)
+        content = contents.get(source.name)
+        if column is None or content is None or source.name in plan.problem.keys:
+            made.append(source)
+        elif column.reading == "number" and content.numbers is not None and content.different >= LEAST_DIFFERENT:
+            deciles = tuple(float(one) for one in np.quantile(content.numbers[~np.isnan(content.numbers)], DECILES))
+            made.append(replace(source, findable=len(set(deciles)) >= LEAST_DIFFERENT, deciles=deciles))
+        elif column.reading == "code" and content.different <= FEW_LABELS:
+            made.append(replace(source, findable=True, labels=column.labels))
+        else:
+            made.append(replace(source, findable=column.reading == "time", time=column.reading == "time"))
+    return replace(plan, sources=tuple(made))

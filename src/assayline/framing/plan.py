@@ -13,51 +13,21 @@ import polars as pl
 
 from assayline.errors import MisuseError
 
-from .blocks import Floats, Integers, block, distinct, followed_series, moments
+from .blocks import Floats, Integers, block, distinct, followed_series
 from .column import Column, Feature
 from .labels import label
+from .lagging import Lag, ahead, keyed, lag_block, past_rows, times
+from .leaks import Leak
 from .numbertext import PLAIN_NUMBERS, NumberStyle
 from .problem import Problem
 from .recognising import Source, matched
+from .rows import compiled
 from .timetext import PLAIN_TIMES, TimeStyle
 
 if TYPE_CHECKING:
     from .noticing import Note
 
 FORMAT = 1  # raised when an older reader could not understand the JSON
-
-
-@dataclass(frozen=True)
-class Leak:
-    """A column that would tell the model what it cannot know when it is used.
-
-    Args:
-        column: its name.
-        reason: "identifier", "target copy", "parts sum to the target" or "known only later".
-        evidence: one sentence with the numbers it rests on.
-    """
-
-    column: str
-    reason: str
-    evidence: str
-
-
-@dataclass(frozen=True)
-class Lag:
-    """A value of earlier rows of the same thing, as a feature.
-
-    Args:
-        column: the column it is taken from.
-        name: the name of the feature.
-        rows: how many rows back, or over how many rows the mean goes.
-        kind: "lag" (the value then), "mean" (of the last rows, this one included) or "season" (the value one season before the moment predicted).
-    """
-
-    column: str
-    name: str
-    rows: int
-    kind: str
-    micros: int = 0
 
 
 @dataclass(frozen=True)
@@ -134,8 +104,6 @@ class Plan:
         names = self.names_in(table)
         made = [block(column, followed_series(table, names.get(column.name, ""), column.path)) for column in self.columns]
         if self.lags:
-            from .lagging import lag_block
-
             made.append(lag_block(self, table, names))
         return np.ascontiguousarray(np.hstack(made)) if made else np.empty((table.height, 0))
 
@@ -160,14 +128,13 @@ class Plan:
         """
         series = followed_series(table, self.names_in(table).get(self.problem.target, ""), ())
         if self.problem.horizon:
-            from .lagging import ahead
-
-            values = ahead(self, table, self._own_target(series))
+            values = ahead(self, table, self.own_target(series))
         else:
-            values = self._own_target(series)
+            values = self.own_target(series)
         return values, ~np.isnan(values)
 
-    def _own_target(self, series: pl.Series) -> Floats:
+    def own_target(self, series: pl.Series) -> Floats:
+        """The class index or number of each value of a target column, without a horizon; NaN where there is none."""
         if self.task == "regression":
             return block(Column(self.problem.target, "number", number=self.target_style), series)[:, 0]
         codes = {key: float(code) for code, key in enumerate(self.class_keys)}
@@ -178,26 +145,29 @@ class Plan:
     def groups(self, table: pl.DataFrame) -> Integers | None:
         """The number of the thing each row is about, for splits that keep its rows together; None without a key, or when no key comes twice."""
         names = self.names_in(table)
-        keys = [names[key] for key in self.problem.keys if key in names]
-        if not keys or not table.height:
+        if not any(key in names for key in self.problem.keys) or not table.height:
             return None
-        parts = [pl.Series(str(at), [label(value) for value in values]).gather(rows) for at, key in enumerate(keys) for values, rows in [distinct(table.get_column(key))]]
-        joined = pl.DataFrame(parts).select(pl.concat_str(pl.all().fill_null("\x00"), separator="\x1f").rank("dense").cast(pl.Int64) - 1).to_series()
-        return joined.to_numpy() if joined.n_unique() < table.height else None
+        made = keyed(self, table, names)
+        return made if len(np.unique(made)) < len(made) else None
 
     def order(self, table: pl.DataFrame) -> Floats | None:
         """The moment of each row in seconds since 1970 (NaN where unknown), for splits that go forward; None without a time."""
-        name = self.names_in(table).get(self.time, "")
-        if not name or not self.time:
+        names = self.names_in(table)
+        if not self.time or self.time not in names:
             return None
-        values, known = moments(table.get_column(name), self.time_style) if table[name].dtype != pl.Null else (np.zeros(table.height, dtype=np.int64), np.zeros(table.height, dtype=np.bool_))
+        values, known = times(self, table, names)
         return np.where(known, values / 1e6, np.nan)
 
-    def row_encoder(self) -> Callable[[Mapping[str, Any]], list[float]]:
-        """The plan compiled for single rows: no data frame library, the same numbers as `encode`."""
-        from .rows import compiled
+    def row_encoder(self, history: pl.DataFrame | None = None) -> Callable[[Mapping[str, Any]], list[float]]:
+        """The plan compiled for single rows: no data frame library on the way, the same numbers as `encode`.
 
-        return compiled(self)
+        Args:
+            history: earlier rows, for plans whose features look back; without them those features are what a table of that row alone has.
+
+        Returns:
+            A function from a mapping of column names to values, to the features as floats.
+        """
+        return compiled(self, past_rows(self, history) if history is not None and self.lags else None)
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON values; `Plan.from_json` gives back an equal plan."""
