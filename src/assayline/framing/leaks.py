@@ -208,7 +208,7 @@ def _cuts(content: Content, target: Floats) -> bool:
         return False
     # Bands of one number meet. Where a wide gap lies between, the label is a cause and the target its effect.
     steps = np.diff(ours[order])
-    return all(steps[cut] <= GAP * np.delete(steps[max(0, cut - 5) : cut + 6], min(cut, 5)).max() for cut in cuts)
+    return all(steps[cut] <= GAP * np.delete(steps[max(0, cut - 5) : cut + 6], min(cut, 5)).max() for cut in cuts.tolist())
 
 
 def sums(contents: Mapping[str, Content], target: Floats, without: Sequence[str]) -> list[Leak]:

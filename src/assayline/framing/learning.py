@@ -187,7 +187,7 @@ def _positive(keys: Sequence[str], counts: Counter[str]) -> str:
         return yes[0]
     if len(no) == 1 and no[0] != "-1":
         return next(key for key in keys if key != no[0])
-    return min(keys, key=lambda key: (counts[key], key))
+    return min(keys, key=lambda key: (counts[key], -keys.index(key)))
 
 
 # ---- what a column is
