@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -180,7 +181,7 @@ def _fitted(
     request = {
         "work": WORK, "file": os.path.abspath(file), "folder": folder, "table": dict(table), "problem": wish.problem(), "budget_seconds": wish.budget_seconds,
         "cost": None if wish.cost is None else dict(wish.cost), "seed": wish.seed, "name": wish.name, "version": version, "owner": wish.owner, "purpose": wish.purpose,
-        "parents": list(parents), "code": code, "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "parents": list(parents), "code": code, "begun": time.time(), "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }  # fmt: skip
     limits = StepLimits(max_runtime_seconds=GRACE * wish.budget_seconds + GRACE_SECONDS, idle_seconds=0.0)
     told = (lambda done: on_event("train", {"done": done, "total": 100})) if on_event is not None else None
@@ -205,7 +206,7 @@ def _next_version(folder: str, name: str) -> str:
 
 @contextlib.contextmanager
 def _folder(beside: str) -> Iterator[str]:
-    path = os.path.join(beside, f".training-{os.getpid()}")
+    path = os.path.abspath(os.path.join(beside, f".training-{os.getpid()}"))
     os.makedirs(path)
     try:
         yield path

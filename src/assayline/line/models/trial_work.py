@@ -24,7 +24,7 @@ from assayline.errors import MisuseError
 from assayline.framing import Plan
 from assayline.judgement import judge
 
-from .aspects import aspects_of
+from .aspects import Asked, aspects_of
 
 RESULT, PREDICTIONS, SCORES = "trial.json", "predictions.parquet", "scores.parquet"
 HOLDS, WARNS, NOTES = 0.85, 0.4, 0.2  # severities on the scale of `judgement.Policy`: from 0.8 a finding against the past holds, from 0.3 it warns
@@ -141,7 +141,7 @@ def _try_on(tried: Tried, bundle: Bundle, one: Mapping[str, Any], request: Mappi
         entry["scores"].append({"metric": metric.name, "value": _number(value), "unit": metric.unit, "higher_is_better": metric.higher_is_better})
         tried.scores.append({"test_set": name, "segment": "", "metric": metric.name, "value": value, "low": None, "high": None, "rows": len(ours)})
     margin = (request.get("settings") or {}).get("margin")
-    comparison = None
+    comparison = theirs = None
     if other is not None:
         theirs = scored(str(request["champion"]["label"]), _champion_answers(request["champion"], one, other, table))
         comparison = trials.compare(ours, theirs, decides, margin, seed=0)
@@ -157,7 +157,8 @@ def _try_on(tried: Tried, bundle: Bundle, one: Mapping[str, Any], request: Mappi
     if int(one.get("looks", 0)) >= MOST_LOOKS:
         sentence = f"{one['looks']} trials have looked at the test set {name}; what passes now may only suit these rows."
         tried.findings.append(_finding("worn_test_set", sentence, 0.3, where=name, evidence={"looks": float(one["looks"])}, suggestion="label fresh rows and add them as the next version"))
-    found = aspects_of(bundle, ours, table.filter(pl.Series(usable)), request)
+    asked = Asked(bundle, ours, theirs, table.filter(pl.Series(usable)), cost, request.get("settings") or {}, request["artefact"])
+    found = aspects_of(asked, request.get("aspects"))
     entry["aspects"] = found.document
     tried.findings += found.findings
     tried.scores += found.scores
