@@ -98,6 +98,7 @@ CATALOGUE: dict[str, Entry] = {
     "large_model": Entry("model", "Too large", "the artefact or its memory is above the budget"),
     "test_rows_in_training": Entry("model", "Test rows among the training rows", "it was trained on rows that it is tested on, so that its score says little about others"),
     "memorised_rows": Entry("model", "Knows its training rows", "who asks it can tell which rows it was trained on"),
+    "secret_in_artefact": Entry("model", "Secret in the artefact", "a key, a password or personal data travels with the model"),
     "label_errors": Entry("model", "Doubtful labels", "labels of the test set contradict what every model learns from the others"),
     "worn_test_set": Entry("model", "Worn test set", "so many versions were judged on these rows that the next one may only know them by heart"),
     "failed_trial": Entry("model", "Trial failed", "a trial that somebody wrote said no, raised an error, or had to be ended"),

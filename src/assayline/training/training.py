@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-
 import numpy as np
 import polars as pl
 
@@ -15,7 +14,7 @@ from assayline.artefacts import Blend, Constant, Predictor, Seasonal
 from assayline.errors import MisuseError
 from assayline.framing import Plan, Problem, frame
 
-from .blending import blended, honest, weights
+from .blending import honest, weights
 from .boosting import engine
 from .calibrating import calibration, onto
 from .choosing import Choice, Contender, choose

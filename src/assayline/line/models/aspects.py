@@ -17,6 +17,7 @@ from assayline import trials
 from assayline.artefacts import Bundle
 from assayline.core import Finding
 from assayline.errors import AssaylineError
+from assayline.framing import Plan
 
 HOLDS, WARNS, SLIGHT, NOTES = 0.85, 0.4, 0.35, 0.2  # severities, as in `trial_work`
 MOST_SAID = 3  # findings of one aspect; the page shows all
@@ -24,6 +25,8 @@ MOST_SHOWN = 50
 MOST_SHARED = 0.01  # of the test rows; few columns with few values repeat by chance
 UNSTABLE = 0.7  # rank correlation below which an order of importance is not one (see trials/importance.py)
 TIMED_ROWS = 200
+MOST_ASKED = 4_000  # trained rows that privacy looks at
+MOST_WRONG = 0.03  # of the labels, as confident learning guesses; below it is mostly the model that is wrong
 EXACT = ("reordered_rows", "reordered_columns", "added_column", "row_alone")  # faults that must not change any answer
 
 
@@ -107,10 +110,63 @@ def _separation(asked: Asked, found: Aspects) -> None:
     """Rows of the test set that the version was trained on: what is known by heart proves nothing."""
     if asked.trained_on is None:
         return
-    share, rows = shared_rows(asked.trained_on(), asked.table, asked.bundle.target)
-    found.document["separation"] = {"rows": rows, "share": share, "sentence": f"{rows:,} of {asked.table.height:,} rows ({share:.1%}) are among those it was trained on."}
-    if share > MOST_SHARED:
-        found.findings.append(asked.finding("test_rows_in_training", found.document["separation"]["sentence"], WARNS, "label rows that it has not seen; of these it knows the answers by heart"))
+    told = trials.shared_rows(asked.trained_on(), asked.table)
+    found.document["separation"] = {"rows": len(told.rows), "share": told.share, "sentence": told.sentence}
+    if told.share > MOST_SHARED:
+        found.findings.append(asked.finding("test_rows_in_training", told.sentence, WARNS, "label rows that it has not seen; of these it knows the answers by heart"))
+
+
+def _flips(asked: Asked, found: Aspects) -> None:
+    if asked.theirs is None or asked.ours.task == "regression":
+        return
+    told = trials.flips(asked.ours, asked.theirs)
+    found.document["flips"] = _plain(asdict(told))
+
+
+def _privacy(asked: Asked, found: Aspects) -> None:
+    read = trials.personal_features(asked.table.select(asked.about))
+    said: list[dict[str, Any]] = [_plain(asdict(one)) for one in read]
+    for one in [one for one in read if one.by == "values"][:MOST_SAID]:
+        found.findings.append(asked.finding("personal_data", one.sentence, SLIGHT, "leave it out, or write down why it is needed", (one.column,)))
+    if asked.trained_on is not None and isinstance(asked.bundle.plan, Plan):
+        train = asked.trained_on()
+        y, usable = asked.bundle.plan.target(train)
+        chosen = np.flatnonzero(usable)[:: max(1, int(usable.sum()) // MOST_ASKED)]
+        inside, outside = asked.bundle.plan.encode(train[chosen]), asked.bundle.plan.encode(asked.table)
+        answers = asked.bundle.predictor.predict(inside)
+        membership = trials.membership(_surprise(y[chosen], answers), _surprise(asked.ours.y, asked.ours.predictions))
+        memory = trials.memorised(inside, y[chosen], answers, outside, asked.ours.y, asked.ours.predictions)
+        said += [_plain(asdict(membership)), _plain({**asdict(memory), "rows": len(memory.rows)})]
+        for sentence, exposed in ((membership.sentence, membership.exposed), (memory.sentence, memory.found)):
+            if exposed:
+                found.findings.append(asked.finding("memorised_rows", sentence, WARNS, "more rows, a smaller model, or more regularisation; do not let strangers ask it row by row"))
+    found.document["privacy"] = said
+
+
+def _surprise(y: npt.NDArray[np.float64], answers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The loss of each row by which trained rows give themselves away."""
+    if answers.ndim == 1:
+        return np.asarray(np.abs(answers - y))
+    return np.asarray(-np.log(np.maximum(answers[np.arange(len(y)), y.astype(np.int64)], 1e-12)))
+
+
+def _security(asked: Asked, found: Aspects) -> None:
+    members = {name: content for name, content in asked.bundle.members().items() if not name.startswith("golden/") and name not in ("profile.bin", "manifest.json")}
+    owner = asked.bundle.owner
+    told = [one for one in trials.secrets_in(members) if one.kind != "e-mail address" or not owner]
+    found.document["security"] = [_plain(asdict(one)) for one in told[:MOST_SHOWN]]
+    for one in told[:MOST_SAID]:
+        severe = one.kind not in ("e-mail address", "card number", "bank account")
+        found.findings.append(asked.finding("secret_in_artefact", one.sentence, HOLDS if severe else SLIGHT, "make the artefact again without it; if it is a key, have it replaced"))
+
+
+def _labels(asked: Asked, found: Aspects) -> None:
+    if asked.ours.task == "regression":
+        return
+    told = trials.suspects(asked.ours.y.astype(np.int64), asked.ours.predictions, asked.ours.classes)
+    found.document["labels"] = {**_plain(asdict(told)), "ranked": [_plain(asdict(one)) for one in told.ranked[:MOST_SHOWN]]}
+    if told.share > MOST_WRONG and told.ranked:
+        found.findings.append(asked.finding("label_errors", told.sentence, NOTES, "let somebody look at the first rows of the list (assay model show --json)"))
 
 
 def _slices(asked: Asked, found: Aspects) -> None:
@@ -191,7 +247,8 @@ def _row_seconds(asked: Asked) -> float:
 
 Look = Callable[[Asked, Aspects], None]
 ASPECTS: Mapping[str, Look] = {
-    "separation": _separation, "slices": _slices, "fairness": _fairness, "robustness": _robustness, "importance": _importance, "scalability": _scalability,
+    "separation": _separation, "slices": _slices, "flips": _flips, "fairness": _fairness, "robustness": _robustness, "importance": _importance, "privacy": _privacy,
+    "security": _security, "scalability": _scalability, "labels": _labels,
 }  # fmt: skip
 
 

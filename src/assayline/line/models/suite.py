@@ -15,7 +15,8 @@ from ..step_child import StepWorker
 FILE = "trials.py"
 WORK = "assayline.line.models.suite_work:work"
 OUTCOMES = "outcomes.jsonl"
-SECONDS = 60.0  # for one trial, where the settings say nothing else
+SECONDS = 90.0  # after which a trial is ended that its own timer could not end
+TIMED_OUT = 124  # exit code of a process whose trial took longer than it may, as of timeout(1)
 MOST_OUTPUT = 8_000
 ENDED = {"memory": "memory", "max_runtime": "timeout", "idle": "timeout", "cpu": "timeout", "asked": "error", "": "crashed"}
 
@@ -27,7 +28,7 @@ def run_suite(project: Project, worker: StepWorker, request: Mapping[str, Any], 
         project: where.
         worker: the process.
         request: of the trial of the version, with the folder its predictions are in.
-        limits: what one trial may cost; its clock is at most a minute.
+        limits: what the trials may cost together.
 
     Returns:
         For each trial `name`, `outcome` (passed, failed, error, timeout, memory, crashed), `said` (a clause), `seconds` and `output`.
@@ -35,7 +36,7 @@ def run_suite(project: Project, worker: StepWorker, request: Mapping[str, Any], 
     file = os.path.join(project.folder, FILE)
     if not os.path.isfile(file):
         return []
-    each = dataclasses.replace(limits, max_runtime_seconds=min(limits.max_runtime_seconds, SECONDS))
+    each = dataclasses.replace(limits, idle_seconds=SECONDS)  # every trial that begins is progress
     outcomes = os.path.join(str(request["folder"]), OUTCOMES)
     settings = os.path.join(project.folder, SETTINGS)
     found: list[dict[str, Any]] = []
@@ -53,9 +54,11 @@ def run_suite(project: Project, worker: StepWorker, request: Mapping[str, Any], 
         said = str(made.error)
         if len(begun) == sum("outcome" in one for one in told):  # none was begun: the file itself is wrong
             return [*found, {"name": FILE, "outcome": "error", "said": f"cannot be loaded: {said.splitlines()[-1]}", "seconds": 0.0, "output": said[-MOST_OUTPUT:]}]
+        late = said.endswith(f"exit code {TIMED_OUT}")
         found.append(
             {
-                "name": begun[-1]["begun"], "outcome": ENDED.get(made.stopped_by, "crashed"), "said": said.splitlines()[-1], "seconds": made.costs.get("wall_seconds", 0.0),
+                "name": begun[-1]["begun"], "outcome": "timeout" if late else ENDED.get(made.stopped_by, "crashed"),
+                "said": f"did not come back within {begun[-1]['timeout_seconds']:g} seconds" if late else said.splitlines()[-1], "seconds": made.costs.get("wall_seconds", 0.0),
                 "output": made.log[-MOST_OUTPUT:],
             }
         )  # fmt: skip

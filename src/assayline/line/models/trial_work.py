@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,11 @@ from assayline.errors import MisuseError
 from assayline.framing import Plan
 from assayline.judgement import judge
 
+from ..step_work import read as read_lots
 from .aspects import Asked, aspects_of
 
 RESULT, PREDICTIONS, SCORES = "trial.json", "predictions.parquet", "scores.parquet"
 HOLDS, WARNS, NOTES = 0.85, 0.4, 0.2  # severities on the scale of `judgement.Policy`: from 0.8 a finding against the past holds, from 0.3 it warns
-MOST_LOOKS = 20  # on one version of a test set; each verdict leaks a little of its labels (Blum and Hardt 2015)
 
 
 @dataclass
@@ -120,19 +120,18 @@ def _try_on(tried: Tried, bundle: Bundle, one: Mapping[str, Any], request: Mappi
     if bundle.target not in table.columns and not any(note.columns == (bundle.target,) for note in bundle.plan.notes(table)):
         raise MisuseError(f"the test set {name!r} has no column {bundle.target!r}, which {label} predicts; it has {', '.join(table.columns[:20])}")
     y, usable = bundle.plan.target(table)
-    groups = blocks_of(bundle, table)
     entry["rows"], entry["unlabelled"] = int(usable.sum()), int((~usable).sum())
     if not usable.any():
         tried.findings.append(_finding("undecided_trial", f"No row of the test set {name} has a label.", WARNS, where=name, suggestion="label some rows"))
         return
+    cost = cost_of(bundle)
+    answers = bundle.predict(table)
+    ours, _ = answered(bundle, table, name, label, answers)
 
     def scored(version: str, answers: npt.NDArray[np.float64]) -> trials.Scored:
         decisions = cost.decide(answers[usable]) if isinstance(cost, trials.CostMatrix) else None
-        return trials.Scored(name, version, bundle.task, bundle.classes, y[usable], answers[usable], None if groups is None else groups[usable], decisions)
+        return replace(ours, version=version, predictions=answers[usable], decisions=decisions)
 
-    cost = cost_of(bundle)
-    answers = bundle.predict(table)
-    ours = scored(label, answers)
     tried.predictions.append(_kept(name, one, y, usable, answers))
     metrics = [*([trials.money(cost)] if cost is not None else []), *trials.usual(bundle.task, ours.minority_share)]
     decides = metrics[0]
@@ -154,14 +153,27 @@ def _try_on(tried: Tried, bundle: Bundle, one: Mapping[str, Any], request: Mappi
         entry["comparisons"].append({"with": baseline, "as": "baseline", **_compared(beside)})
         tried.findings += list(_against_baseline(beside, name, baseline))
     tried.findings += list(_against_history(request, one, decides, decides.value(ours), comparison))
-    if int(one.get("looks", 0)) >= MOST_LOOKS:
-        sentence = f"{one['looks']} trials have looked at the test set {name}; what passes now may only suit these rows."
-        tried.findings.append(_finding("worn_test_set", sentence, 0.3, where=name, evidence={"looks": float(one["looks"])}, suggestion="label fresh rows and add them as the next version"))
-    asked = Asked(bundle, ours, theirs, table.filter(pl.Series(usable)), cost, request.get("settings") or {}, request["artefact"])
+    life = trials.shelf_life(name, int(one.get("looks", 0)))
+    if life.worn:
+        tried.findings.append(_finding("worn_test_set", life.sentence, 0.3, where=name, evidence={"looks": float(life.looks)}, suggestion="label fresh rows and add them as the next version"))
+    given = request.get("trained_on")
+    trained_on = functools.cache(lambda: read_lots(given).collect()) if given else None
+    asked = Asked(bundle, ours, theirs, table.filter(pl.Series(usable)), cost, request.get("settings") or {}, request["artefact"], trained_on)
     found = aspects_of(asked, request.get("aspects"))
     entry["aspects"] = found.document
     tried.findings += found.findings
     tried.scores += found.scores
+
+
+def answered(
+    bundle: Bundle, table: pl.DataFrame, name: str, label: str, answers: npt.NDArray[np.float64] | None = None
+) -> tuple[trials.Scored, npt.NDArray[np.bool_]]:
+    """What a version answers to the labelled rows of a test set, and which rows these are."""
+    y, usable = bundle.plan.target(table)
+    groups, cost = blocks_of(bundle, table), cost_of(bundle)
+    said = (bundle.predict(table) if answers is None else answers)[usable]
+    decisions = cost.decide(said) if isinstance(cost, trials.CostMatrix) else None
+    return trials.Scored(name, label, bundle.task, bundle.classes, y[usable], said, None if groups is None else groups[usable], decisions), usable
 
 
 def table_of(one: Mapping[str, Any]) -> pl.DataFrame:

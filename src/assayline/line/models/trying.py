@@ -12,7 +12,7 @@ from typing import Any
 
 from assayline.core import Verdict
 from assayline.errors import InputError, MisuseError, NotFound, Unreadable
-from assayline.ledger import Staged, Writing, held, intact, records, trial_records
+from assayline.ledger import Staged, Writing, held, intact, records, run_records, trial_records
 from assayline.ledger.records import LotRecord
 
 from ..budget import StepLimits
@@ -20,6 +20,7 @@ from ..gating import Arrival, Outcome, Worked, again, publish, refusal, seen_bef
 from ..names import check_name
 from ..project import SETTINGS, Project
 from ..step_child import StepFailure, StepResult, StepWorker
+from ..step_inputs import parts_of
 from .suite import run_suite
 from .test_sets import sets_of
 from .versions import ARTEFACT, KIND, champion_of, check_model, label
@@ -27,6 +28,7 @@ from .versions import ARTEFACT, KIND, champion_of, check_model, label
 WORK = "assayline.line.models.trial_work:work"
 RESULT, PREDICTIONS, SCORES, REPORT, COPY = "trial.json", "predictions.parquet", "scores.parquet", "report.json", "artefact"
 LAST_RUNS = 10
+MOST_LOTS = 500  # that it was trained on, the newest: privacy and separation look at these
 MOST_SECONDS, MOST_BYTES = 600.0, 4 << 30
 UNSAFE = ("UnsafeArtefact", "Refused")
 
@@ -191,8 +193,16 @@ class Trying:
                 "label": label(champion), "artefact": intact(self.project.store, champion.objects[ARTEFACT]),
                 "predictions": intact(self.project.store, before.objects["predictions"]) if before is not None and "predictions" in before.objects else None,
             },
-            "earlier": _earlier(past, lot), "tags": self._tags(lot, trained_on),
+            "earlier": _earlier(past, lot), "tags": self._tags(lot, trained_on), "trained_on": self._training_rows(lot, trained_on),
         }  # fmt: skip
+
+    def _training_rows(self, lot: LotRecord | None, trained_on: Sequence[int]) -> dict[str, Any] | None:
+        """The rows it was trained on, where the ledger knows them and still has them."""
+        with self.project.ledger.read() as connection:
+            run = run_records.run_of(connection, lot.lot) if lot is not None else None
+            numbers = list(trained_on) or [one for several in (run.inputs.values() if run is not None else ()) for one in several]
+            lots = [one for one in records.lots_with(connection, numbers[-MOST_LOTS:]) if "released" in one.objects]
+        return {"parts": parts_of(self.project, lots), "casts": {}, "uses": None} if lots else None
 
     def _tags(self, lot: LotRecord | None, trained_on: Sequence[int]) -> list[dict[str, str]]:
         """What is said of the data it was trained on, and holds."""
