@@ -101,7 +101,7 @@ def _scaled(columns: Sequence[Column], table: pl.DataFrame) -> tuple[Floats, lis
         made = block(column, followed_series(table, column.name, column.path))
         for at, feature in enumerate(column.features):
             values = made[:, at]
-            if feature.kind == "code":
+            if feature.categories:
                 for code, one in enumerate(column.labels[:MOST_CATEGORIES]):
                     share = float((values == code).mean())
                     if 0 < share < 1:  # a category weighs as much as one number, whatever its number of labels
