@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_answers import disagreeing, measured, ranked
 
-from assayline.trials import compare, metric
+from assayline.trials import compare, compare_all, metric
 
 
 def outcomes(kind: str, trials: int, **settings: float) -> list[str]:
@@ -69,6 +69,15 @@ def test_as_many_rows_as_it_asks_for_decide_as_often_as_it_says() -> None:
 
     assert all(200 <= one.rows_needed <= 20_000 for one in asked)
     assert 1 - share(decided, "undecided") >= 0.72  # 80 %, less three standard errors and what the guess of the disagreement costs
+
+
+def test_of_metrics_looked_at_beside_the_first_some_warns_in_at_most_5_of_100_trials() -> None:
+    rng = np.random.default_rng(6)
+    beside = [metric(name) for name in ("auc", "accuracy", "brier", "log_loss", "f1")]
+
+    warned = [any(one.outcome != "undecided" and one.p_worse <= 0.05 for one in compare_all(*ranked(rng, 500), beside, resamples=400)[1:]) for _ in range(150)]
+
+    assert np.mean(warned) <= 0.05 + 0.045
 
 
 @pytest.mark.slow
