@@ -77,7 +77,9 @@ def test_a_bundle_reads_back_and_writes_the_same_bytes(model: Predictor, tmp_pat
 
 
 def test_a_framed_table_is_predicted_from_its_raw_rows(tmp_path: Path) -> None:
-    raw: dict[str, list[object]] = {"when": ["2026-01-02", "2026-02-03", None, "2026-05-06"], "city": ["Lyon", "Bonn", "Gent", None], "price": ["3 EUR", "4 EUR", "", "x"], "sold": [1.0, 2.0, 3.0, 4.0]}
+    raw: dict[str, list[object]] = {
+        "when": ["2026-01-02", "2026-02-03", None, "2026-05-06"], "city": ["Lyon", "Bonn", "Gent", None], "price": ["3 EUR", "4 EUR", "", "x"], "sold": [1.0, 2.0, 3.0, 4.0],
+    }  # fmt: skip
     rows = pl.DataFrame({name: values * 20 for name, values in raw.items()})
     plan = frame(rows, Problem("sold", task="regression"))
     made = Bundle("sales", "v1", plan, Constant.of(2.5), golden=Golden.of(plan, Constant.of(2.5), rows.head(20)))

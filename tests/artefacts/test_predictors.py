@@ -152,17 +152,6 @@ def test_every_kind_of_missing_value_walks_the_way_lightgbm_walks(options: dict[
     assert np.allclose(said, model.predict(odd), rtol=1e-12, atol=1e-12)
 
 
-def test_trees_that_walk_in_a_circle_are_refused_before_lightgbm_sees_them() -> None:
-    members = boosted("regression", 0).members()
-    text = members["model.txt"].decode()
-    start = text.index("left_child=")
-    line = text[start : text.index("\n", start)]
-    circle = text.replace(line, "left_child=" + " ".join(["0"] * len(line.split())), 1)
-
-    with pytest.raises(InputError, match=r"model\.txt: tree 0: its nodes do not form a tree"):
-        load_predictor({**members, "model.txt": circle.encode()})
-
-
 def test_linear_leaves_are_refused_with_what_to_do() -> None:
     booster = lightgbm.train({"linear_tree": True, "verbosity": -1, "num_threads": 1}, lightgbm.Dataset(np.nan_to_num(X), X[:, 1] * 2, params={"linear_tree": True}), 3)
 
