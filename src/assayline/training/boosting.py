@@ -122,13 +122,11 @@ def grow(
     }  # fmt: skip
     if params["objective"] == "poisson":
         params["metric"] = "l2"
-    train = data.subset(learn, params=params)
-    train.construct()
+    train = _part(data, learn)
     train.set_label(target[learn])
     booster = library.Booster(params, train)
     if test is not None:
-        held = data.subset(test, params=params)
-        held.construct()
+        held = _part(data, test)
         held.set_label(target[test])
         booster.add_valid(held, "held")
     losses: list[float] = []
@@ -148,6 +146,11 @@ def grow(
             break
     booster.free_dataset()
     return Grown(booster, tuple(losses), clock.now() - begin, cut)
+
+
+def _part(data: Any, rows: Whole) -> Any:
+    """Some rows of a binned matrix, with the same bins."""
+    return data.subset(rows).construct()
 
 
 def common_rounds(curves: list[Grown], recipe: Recipe) -> int:

@@ -22,12 +22,16 @@ class Contender:
         simplicity: the smaller, the simpler.
         score: its score.
         scores: (redraws,) its score on redrawn rows, the same rows for all.
+        loss: its mean log loss or squared error; NaN leaves it out of the choice.
+        redrawn: (redraws,) the same on redrawn rows.
     """
 
     name: str
     simplicity: int
     score: float
     scores: Floats
+    loss: float = float("nan")
+    redrawn: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,9 @@ class Choice:
 def choose(contenders: Sequence[Contender], metric: Metric, *, confidence: float = CONFIDENCE) -> Choice:
     """The simplest model that is not surely worse than the best.
 
+    A model is surely worse if its score is, or if its score is worse and its loss surely is: an order of rows (AUC) needs many more rows to show a difference than the
+    probabilities do. Each of the two is held to half the error.
+
     Null hypothesis, for a simpler model against the best one: it is as good. Promise: if it is, it is passed over in at most (1 - confidence) / 2 of choices between
     the two (`tests/training/test_choosing.py` simulates it). Which rows the models were trained on is taken as given: redrawing rows does not redraw trainings.
 
@@ -62,9 +69,17 @@ def choose(contenders: Sequence[Contender], metric: Metric, *, confidence: float
     for one in sorted(usable, key=lambda one: (one.simplicity, -metric.gain(one.score, 0.0))):
         if one is best:
             break
-        if interval(_gains(best, one, metric), confidence)[0] <= 0:
+        if not _surely_worse(one, best, metric, confidence):
             return Choice(one.name, _tie(one, best, metric, confidence), best.name)
     return Choice(best.name, _win(best, usable, metric, confidence), best.name)
+
+
+def _surely_worse(one: Contender, best: Contender, metric: Metric, confidence: float) -> bool:
+    by_loss = one.redrawn is not None and best.redrawn is not None and metric.name != "log_loss"
+    each = 1 - (1 - confidence) / 2 if by_loss else confidence
+    if interval(_gains(best, one, metric), each)[0] > 0:
+        return True
+    return by_loss and one.redrawn is not None and best.redrawn is not None and interval(one.redrawn - best.redrawn, each)[0] > 0
 
 
 def _gains(better: Contender, worse: Contender, metric: Metric) -> Floats:
@@ -100,4 +115,9 @@ def _win(best: Contender, usable: Sequence[Contender], metric: Metric, confidenc
     if not simpler:
         return f"{best.name}: it is the simplest, and no other model has a better score."
     rival = max(simpler, key=lambda one: metric.gain(one.score, 0.0))
-    return f"{best.name} beats {rival.name}, the best of the simpler models, by {_said(best, rival, metric, confidence)}."
+    said = f"{best.name} beats {rival.name}, the best of the simpler models, by {_said(best, rival, metric, confidence)}"
+    low, high = interval(_gains(best, rival, metric), confidence)
+    if low <= 0 and rival.redrawn is not None and best.redrawn is not None:
+        low, high = interval(rival.redrawn - best.redrawn, confidence)
+        said += f", and surely so by {_short(rival.loss - best.loss)} loss a row [{_short(low)}, {_short(high)}]"
+    return f"{said}."

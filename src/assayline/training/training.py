@@ -178,13 +178,13 @@ def _finished(race: Race, plan: Plan, cost: Cost | None) -> Trained:
     race.stage = "choice"
     sample, metric = race.sample, race.metric
     folds = _positions(race)
-    contenders = [Contender(one.name, one.simplicity, one.score, one.scores) for one in race.entries]
+    contenders = [_contender(race, one.name, one.simplicity, one.said, one.score, one.scores) for one in race.entries]
     pool = _pool(race)
     said = None
     if len(pool) > 1 and race.clock.left > 0.25 * race.keep_seconds:
         said = honest(race.y, [one.said for one in pool], folds, seed=race.seed)
-        contenders.append(Contender("blend", SIMPLICITY["blend"], metric.value(race.y, said), metric.of(race.y, said, race.weights)))
-    choice = choose(contenders, metric)
+        contenders.append(_contender(race, "blend", SIMPLICITY["blend"], said, metric.value(race.y, said), metric.of(race.y, said, race.weights)))
+    choice = choose(_shortlist(contenders), metric)
     if choice.name == "blend" and said is not None:
         predictor, seconds = _blend(pool, weights(race.y, [one.said for one in pool], seed=race.seed)), sum(one.seconds for one in pool)
     else:
@@ -206,6 +206,23 @@ def _finished(race: Race, plan: Plan, cost: Cost | None) -> Trained:
     features = feature_curves(race, race.clock.left - 0.1)
     notes = [*race.notes, *(f"there was no time for {what}" for what, one in (("the learning curve", curve), ("the curves of features", features)) if one is None)]
     return replace(trained, leaderboard=board, learning_curve=curve, feature_curves=features, notes=tuple(notes), seconds=race.clock.spent)
+
+
+def _contender(race: Race, name: str, simplicity: int, said: Floats, score: float, scores: Floats) -> Contender:
+    each = losses(race.y, said)
+    unit = float(each.max(initial=0.0)) or 1.0
+    redrawn = np.asarray(race.weights @ (each / unit).astype(np.float32), dtype=np.float64) / np.maximum(race.weights.sum(axis=1), 1e-9) * unit
+    return Contender(name, simplicity, score, scores, float(each.mean()), redrawn)
+
+
+def _shortlist(contenders: Sequence[Contender]) -> list[Contender]:
+    """One of each kind: of many candidates the one with the least loss, for the best score of many is the luckiest."""
+    kinds: dict[int, Contender] = {}
+    for one in contenders:
+        held = kinds.get(one.simplicity)
+        if np.isfinite(one.loss) and (held is None or one.loss < held.loss):
+            kinds[one.simplicity] = one
+    return list(kinds.values()) or list(contenders[:1])
 
 
 def _positions(race: Race) -> list[Whole]:
