@@ -15,7 +15,7 @@ pytest.importorskip("assayline.trials")
 artefacts = pytest.importorskip("assayline.artefacts")
 framing = pytest.importorskip("assayline.framing")
 
-from customers import Make, customers
+from customers import Make, customers  # noqa: E402 - after the check that its packages are there
 
 
 @pytest.fixture

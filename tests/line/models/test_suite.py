@@ -11,12 +11,13 @@ pytest.importorskip("lightgbm")
 pytest.importorskip("assayline.trials")
 pytest.importorskip("assayline.artefacts")
 
+from customers import Make, customers
+
 from assayline.errors import MisuseError
 from assayline.line.models.showing import model_document
 from assayline.line.models.test_sets import add_set
-from assayline.line.models.trying import Trying, TrialSettings
+from assayline.line.models.trying import TrialSettings, Trying
 from assayline.line.project import Project
-from customers import Make, customers
 
 SUITE = '''
 import os, time

@@ -13,6 +13,8 @@ pytest.importorskip("lightgbm")
 pytest.importorskip("assayline.trials")
 pytest.importorskip("assayline.artefacts")
 
+from customers import Make, customers
+
 from assayline.errors import MisuseError
 from assayline.ledger import records, trial_records, verify
 from assayline.line.models.showing import model_document, models_document, sets_document, sign
@@ -21,7 +23,6 @@ from assayline.line.models.trying import Trying
 from assayline.line.models.versions import version_of
 from assayline.line.models.watching import watch
 from assayline.line.project import Project
-from customers import Make, customers
 
 
 @pytest.fixture
@@ -151,7 +152,7 @@ def test_a_watched_folder_takes_what_is_dropped_in_the_order_it_came(hosted: Pro
         lots = records.lots(connection, "churn")
     assert [lot.state for lot in lots] == ["released", "held", "unreadable"]
     assert [outcome.error is None for outcome in outcomes] == [True, True, False]
-    assert list(watch(hosted, str(folder.parent), quick=True, once=True))[0].document["duplicate_of"] == str(lots[0].lot)
+    assert next(iter(watch(hosted, str(folder.parent), quick=True, once=True))).document["duplicate_of"] == str(lots[0].lot)
 
 
 def test_a_name_that_is_taken_by_a_flow_of_tables_is_refused(project: Project, make: Make, tmp_path: Path) -> None:
