@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     if is_file:
         with bar as progress:
             fitted = fit_file(options.table, wish, options.out or ".", on_event=progress)
-        show_or_json("trained", {**fitted.told, "path": fitted.path, "lot": None}, options.json)
+        show_or_json("trained", {**fitted.told, "version": f"{fitted.told['name']}-{fitted.told['version']}", "path": fitted.path, "lot": None}, options.json)
         return 0
     with open_project(options.project) as project:
         with bar as progress:
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         document: dict[str, Any] = {**fitted.told, "path": None, "lot": fitted.outcome.document}
         lot = fitted.outcome.lot
         if lot is not None:
-            document |= {"model_version": f"{lot.flow}:v{lot.place}", "verdict": lot.verdict, "state": lot.state}
+            document |= {"version": f"{lot.flow}:v{lot.place}", "verdict": lot.verdict, "state": lot.state}
             tell_owners(project)
     show_or_json("trained", document, options.json)
     if fitted.outcome.error is not None:

@@ -153,7 +153,11 @@ def _surprise(y: npt.NDArray[np.float64], answers: npt.NDArray[np.float64]) -> n
 def _security(asked: Asked, found: Aspects) -> None:
     members = {name: content for name, content in asked.bundle.members().items() if not name.startswith("golden/") and name not in ("profile.bin", "manifest.json")}
     owner = asked.bundle.owner
-    told = [one for one in trials.secrets_in(members) if one.kind != "e-mail address" or not owner]
+    # Among the digits of a model some look like a card number by chance; words stand in the documents only.
+    told = [
+        one for one in trials.secrets_in(members)
+        if not (one.kind == "e-mail address" and owner) and not (one.kind in ("card number", "bank account") and not one.member.endswith(".json"))
+    ]  # fmt: skip
     found.document["security"] = [_plain(asdict(one)) for one in told[:MOST_SHOWN]]
     for one in told[:MOST_SAID]:
         severe = one.kind not in ("e-mail address", "card number", "bank account")
