@@ -206,13 +206,14 @@ def _previous(keys: Integers, codes: Integers) -> Integers:
 def _sums(values: Floats, begin: Integers, end: Integers) -> tuple[Floats, Floats]:
     """The sum and the number of known values from begin to end, each row's window added up on its own: no rounding from other rows."""
     known = ~np.isnan(values)
-    ends = np.stack((begin, end), axis=1).reshape(-1)
-    some = end > begin
-    if not len(values) or not len(begin):
-        return np.zeros(len(begin)), np.zeros(len(begin))
-    total = np.add.reduceat(np.append(np.where(known, values, 0.0), 0.0), ends)[::2]
-    count = np.add.reduceat(np.append(known.astype(np.float64), 0.0), ends)[::2]
-    return np.where(some, total, 0.0), np.where(some, count, 0.0)
+    total, count = np.zeros(len(begin)), np.zeros(len(begin))
+    order = np.argsort(begin, kind="stable")  # what lies between two windows is added up too, and is short only in this order
+    order = order[(end > begin)[order]]
+    if len(order):
+        ends = np.stack((begin[order], end[order]), axis=1).reshape(-1)
+        total[order] = np.add.reduceat(np.append(np.where(known, values, 0.0), 0.0), ends)[::2]
+        count[order] = np.add.reduceat(np.append(known.astype(np.float64), 0.0), ends)[::2]
+    return total, count
 
 
 def _different(codes: Integers, earlier: Integers, begin: Integers, end: Integers) -> Floats:

@@ -14,6 +14,7 @@ from .column import Column
 from .leaks import identifiers
 from .learning import columns_of, content_of
 
+LEARNED_FROM = 4_000  # rows that k-means looks at; all rows are then put to the nearest centre
 SAMPLE = 1_000  # rows that the silhouette looks at: its standard error is then below 0.02
 REPEATS = 5  # halves of the table on which a grouping is made anew
 ROUNDS = 50  # of k-means
@@ -72,13 +73,14 @@ def segments(table: pl.DataFrame, k: Sequence[int] = (2, 3, 4, 5, 6), *, drop: S
         return ()
     values, names = _scaled(columns, table)
     generator = np.random.default_rng(seed)
-    rows = generator.permutation(table.height)[:SAMPLE]
+    order = generator.permutation(table.height)
+    rows, learned = order[:SAMPLE], values[order[:LEARNED_FROM]]
     made = []
     if values.shape[1]:
         for count in k:
-            if 2 <= count < table.height:
-                groups = _nearest(values, _centres(values, count, generator))
-                made.append(_grouping(f"nearness, {count} groups", "nearness", groups, values, names, rows, _stability(values, count, generator)))
+            if 2 <= count < len(learned):
+                groups = _nearest(values, _centres(learned, count, generator))
+                made.append(_grouping(f"nearness, {count} groups", "nearness", groups, values, names, rows, _stability(learned, count, generator)))
     scored = _scores(columns, table)
     if scored is not None:
         made.append(_grouping("scores, 3 groups", "scores", scored, values, names, rows, _stability_of_scores(columns, table, generator)))
