@@ -197,3 +197,32 @@ def test_twenty_thousand_rows_are_compared_within_a_second(name: str) -> None:
     compare(*answers, metric(name), resamples=1000)
 
     assert time.process_time() - begun < 1.0
+
+
+@pytest.mark.parametrize("name", [name for name, one in METRICS.items() if "binary" in one.tasks])
+def test_a_test_set_of_one_class_is_judged_where_the_metric_is_defined_and_undecided_elsewhere(name: str) -> None:
+    rng = np.random.default_rng(21)
+    good, bad = (Scored("set", version, "binary", ("no", "yes"), np.zeros(500), scores) for version, scores in (("new", np.full(500, 0.1)), ("old", rng.random(500))))
+
+    found = compare(good, bad, METRICS[name])
+
+    assert found.outcome == ("undecided" if name in ("auc", "average_precision", "f1") else "better")
+
+
+@pytest.mark.parametrize("name", ["rmse", "mae", "r2", "bias", "auc", "log_loss", "accuracy", "f1"])
+def test_no_rows_decide_nothing(name: str) -> None:
+    task = METRICS[name].tasks[0]
+    empty = Scored("set", "v", task, ("no", "yes") if task == "binary" else (), np.zeros(0), np.zeros(0))
+
+    found = compare(empty, empty, METRICS[name])
+
+    assert (found.outcome, found.more_rows) == ("undecided", 200)
+
+
+def test_a_champion_without_error_is_compared_too() -> None:
+    truth = np.ones(300)
+    perfect = Scored("set", "old", "regression", (), truth, truth)
+    close = Scored("set", "new", "regression", (), truth, truth + np.random.default_rng(22).normal(0, 0.1, 300))
+
+    assert {name: compare(close, perfect, METRICS[name]).outcome for name in ("rmse", "mae")} == {"rmse": "worse", "mae": "worse"}
+    assert compare(close, perfect, METRICS["r2"]).outcome == "undecided"

@@ -30,24 +30,24 @@ def share(found: list[str], *names: str) -> float:
 
 @pytest.mark.parametrize(("rows", "disagreement"), [(500, 0.12), (2_000, 0.06), (10_000, 0.06)])
 def test_a_harmless_candidate_is_failed_in_at_most_5_of_100_trials(rows: int, disagreement: float) -> None:
-    found = outcomes("accuracy", 1500 if rows < 10_000 else 600, rows=rows, disagreement=disagreement, drop=0.0)
+    found = outcomes("accuracy", 1500 if rows < 10_000 else 400, rows=rows, disagreement=disagreement, drop=0.0)
 
-    assert share(found, "worse", "slightly worse") <= 0.05 + 0.02  # 2.5 standard errors of 600 trials
-    assert share(found, "worse") <= 0.05 + 0.02
+    assert share(found, "worse", "slightly worse") <= 0.05 + 0.027  # 2.5 standard errors of 400 trials
+    assert share(found, "worse") <= 0.05 + 0.027
 
 
 # Power of McNemar in the table of the research on gating: .99 and .53; at 500 rows .24 is what a fixed threshold reaches.
 @pytest.mark.parametrize(("rows", "power"), [(10_000, 0.95), (2_000, 0.48)])
 def test_a_candidate_that_is_a_point_worse_is_found(rows: int, power: float) -> None:
-    found = outcomes("accuracy", 600, rows=rows, disagreement=0.06, drop=0.01)
+    found = outcomes("accuracy", 400 if rows == 10_000 else 1000, rows=rows, disagreement=0.06, drop=0.01)
 
     assert share(found, "worse") >= power
 
 
 def test_a_candidate_at_the_margin_is_called_not_worse_in_at_most_5_of_100_trials() -> None:
-    found = outcomes("accuracy", 600, rows=10_000, disagreement=0.06, drop=0.01, margin=0.01)
+    found = outcomes("accuracy", 400, rows=10_000, disagreement=0.06, drop=0.01, margin=0.01)
 
-    assert share(found, "not worse", "better") <= 0.05 + 0.022
+    assert share(found, "not worse", "better") <= 0.05 + 0.027
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_of_metrics_looked_at_beside_the_first_some_warns_in_at_most_5_of_100_tr
     rng = np.random.default_rng(6)
     beside = [metric(name) for name in ("auc", "accuracy", "brier", "log_loss", "f1")]
 
-    warned = [any(one.outcome != "undecided" and one.p_worse <= 0.05 for one in compare_all(*ranked(rng, 500), beside, resamples=400)[1:]) for _ in range(150)]
+    warned = [any(one.outcome == "slightly worse" for one in compare_all(*ranked(rng, 500), beside, resamples=400)[1:]) for _ in range(150)]
 
     assert np.mean(warned) <= 0.05 + 0.045
 

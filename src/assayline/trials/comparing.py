@@ -121,7 +121,7 @@ def default_margin(metric: Metric, champion: Scored, retraining_sd: float = 0.0)
     if metric.bounded:
         scale = 1.0
     elif champion.task == "regression" and metric.name != "money":
-        scale = float(champion.y.std()) or 1.0
+        scale = (float(champion.y.std()) if len(champion) else 0.0) or 1.0
     else:
         scale = 0.0
     relative = RELATIVE_MARGIN * max(value if math.isfinite(value) else 0.0, scale / 10)

@@ -23,6 +23,7 @@ import polars as pl
 from .laws import Floats, student_quantile
 from .perturbing import Predict
 from .ranking import midranks
+from .slicing import as_numbers, legible
 
 MOST_ROWS = 5_000
 REPEATS = 5
@@ -157,10 +158,10 @@ def _stability(ranks: Floats) -> float:
 
 def _binned(column: pl.Series) -> npt.NDArray[np.int64]:
     """A column as small codes: quantile bins of numbers and times, categories of the rest (the frequent ones), 0 for missing."""
-    if column.dtype.is_nested() or column.dtype == pl.Object:
+    if not legible(column):
         return np.zeros(len(column), dtype=np.int64)
     if column.dtype.is_numeric() or column.dtype.is_temporal():
-        numbers = column.to_physical().cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
+        numbers = as_numbers(column)
         known = np.isfinite(numbers)
         if not known.any():
             return np.zeros(len(column), dtype=np.int64)

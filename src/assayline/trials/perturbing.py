@@ -15,7 +15,6 @@ import numpy.typing as npt
 import polars as pl
 
 from .laws import Floats
-from .scored import ROUNDING
 
 Predict = Callable[[pl.DataFrame], npt.NDArray[np.float64]]
 MOST_ROWS = 2_000
@@ -26,6 +25,7 @@ MOVED = 0.1  # of the spread of the predictions: a number that moved by less is 
 # Share of changed answers from which a fault that leaves the meaning alone counts as fragile. Faults that change the meaning have no limit: they must not
 # crash the model and not make it answer with what is no number.
 LIMITS: Mapping[str, float] = {"noise_increase": 0.05, "category_spelling": 0.05, "whitespace_case": 0.05, "type_to_string": 0.05}
+SAME = 1e-4  # relative: sums of single-precision floats over hundreds of trees, in another order, differ in the fifth digit
 EXACT = ("reordered_rows", "reordered_columns", "added_column", "row_alone")
 
 
@@ -170,14 +170,24 @@ def _texts(change: Callable[[str, np.random.Generator], str]) -> Change:
     return changed
 
 
+def _spread(values: Floats) -> float:
+    """The standard deviation of what is finite; 0 where nothing is."""
+    finite = values[np.isfinite(values)]
+    return float(finite.std()) if len(finite) else 0.0
+
+
+def _largest(values: Floats) -> float:
+    """The largest size of what is finite; 0 where nothing is."""
+    finite = np.abs(values[np.isfinite(values)])
+    return float(finite.max()) if len(finite) else 0.0
+
+
 def _noisy(values: Floats, rng: np.random.Generator) -> Floats:
-    spread = float(np.nanstd(values)) if np.isfinite(values).any() else 0.0
-    return np.asarray(values + rng.normal(0.0, 1.0, len(values)) * 0.01 * spread)
+    return np.asarray(values + rng.normal(0.0, 1.0, len(values)) * 0.01 * _spread(values))
 
 
 def _far_out(values: Floats, rng: np.random.Generator) -> Floats:
-    top = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
-    far = np.array([1e3, -1e3, 1e6, 1e15]) * (top or 1.0)
+    far = np.array([1e3, -1e3, 1e6, 1e15]) * (_largest(values) or 1.0)
     return np.append(far, [np.inf, -np.inf])[rng.integers(0, 6, len(values))]
 
 
@@ -230,22 +240,22 @@ def _judged(
     old, new = before[mask], after[mask]
     finite = np.isfinite(new).reshape(touched, -1).all(axis=1)
     bad = int((np.isfinite(old).reshape(touched, -1).all(axis=1) & ~finite).sum()) + int((~np.isfinite(after[~mask])).sum() - (~np.isfinite(before[~mask])).sum())
-    move = np.abs(new - old).reshape(touched, -1).max(axis=1)
+    both = np.isfinite(new) & np.isfinite(old)
+    move = np.where(both, np.abs(np.where(both, new, 0.0) - np.where(both, old, 0.0)), 0.0).reshape(touched, -1).max(axis=1)
     if code in EXACT:
-        scale = float(np.nanmax(np.abs(before))) if np.isfinite(before).any() else 1.0
-        changed, limit = move > ROUNDING * (scale if before.ndim == 1 else 1.0), 0.0  # sums of floats in another order differ in their last bits
+        changed, limit = move > SAME * (_largest(before) if before.ndim == 1 else 1.0), 0.0
     elif before.ndim == 1:
-        changed = move > MOVED * (float(np.nanstd(before)) or 1.0)
+        changed = move > MOVED * (_spread(before) or 1.0)
     else:
         changed = np.argmax(np.nan_to_num(new), axis=1) != np.argmax(np.nan_to_num(old), axis=1)
-    changed = changed | ~finite
+    changed = changed | (finite != np.isfinite(old).reshape(touched, -1).all(axis=1))
     share = float(changed.mean())
     costs = (nan, nan) if losses is None else (float(losses(rows[mask], old).mean()), float(losses(rows[mask], new).mean()) if finite.all() else nan)
     fragile = bad > 0 or (limit is not None and share > limit)
     what = f"{bad:,} answers are no finite numbers" if bad > 0 else f"{share:.1%} of {touched:,} answers change"
     if bad <= 0 and losses is not None:
         what += f", and their loss goes from {costs[0]:.3g} to {costs[1]:.3g}"
-    return Fragility(code, column, touched, share, float(np.nanmean(move)) if np.isfinite(move).any() else nan, *costs, max(0, bad), "", limit, fragile, _sentence(code, column, what))
+    return Fragility(code, column, touched, share, float(move.mean()), *costs, max(0, bad), "", limit, fragile, _sentence(code, column, what))
 
 
 _WORDS = {

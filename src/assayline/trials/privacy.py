@@ -28,6 +28,7 @@ from .comparing import ALPHA
 from .laws import Floats, hypergeometric_mid_above, student_quantile
 from .proportions import exact, newcombe
 from .ranking import area_components
+from .slicing import legible
 
 LIMIT = 0.55  # of the area: a threshold on the loss then tells 10 % better than a coin, the advantage that Yeom et al. find in models that generalise well
 FEW_FALSE_ALARMS = 0.01
@@ -211,7 +212,7 @@ def shared_rows(trained: pl.DataFrame, tested: pl.DataFrame) -> SharedRows:
     >>> shared_rows(pl.DataFrame({"a": [1, 2], "b": ["x", "y"]}), pl.DataFrame({"a": [2, 3], "b": ["y", "y"]})).rows
     (0,)
     """
-    columns = [name for name in tested.columns if name in trained.columns and not tested[name].dtype.is_nested()]
+    columns = [name for name in tested.columns if name in trained.columns and legible(tested[name]) and legible(trained[name])]
     if not columns or not tested.height:
         return SharedRows((), 0.0, "There is nothing to compare: training data and test set have no column in common.")
     left, right = (one.select(pl.col(name).cast(pl.String, strict=False) for name in columns) for one in (tested, trained))

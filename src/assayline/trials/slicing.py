@@ -175,6 +175,17 @@ def _correlation(mask: Mask, values: Floats) -> float:
     return float(share * (1 - share) * (values[mask].mean() - values[~mask].mean()) ** 2)
 
 
+def legible(column: pl.Series) -> bool:
+    """Whether the cells of a column are single values that people can read: no lists, no structures, no bytes."""
+    return not (column.dtype.is_nested() or column.dtype in (pl.Object, pl.Binary))
+
+
+def as_numbers(column: pl.Series) -> Floats:
+    """The cells of a column of numbers or times as numbers; NaN for missing."""
+    physical = column.to_physical() if column.dtype.is_temporal() else column
+    return np.asarray(physical.cast(pl.Float64, strict=False).to_numpy(), dtype=np.float64)
+
+
 def conditions_of(column: pl.Series, searched: Mask) -> Iterator[Condition]:
     """Single conditions on one column: its categories, bins of its numbers and times, its missing cells; learned on the searched rows."""
     name = column.name
@@ -182,7 +193,7 @@ def conditions_of(column: pl.Series, searched: Mask) -> Iterator[Condition]:
     if empty.any():
         yield Condition((f"{name} is missing",), (name,), empty)
     if column.dtype.is_numeric() or column.dtype.is_temporal():
-        numbers = column.to_physical().cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
+        numbers = as_numbers(column)
         known = numbers[searched & np.isfinite(numbers)]
         different = np.unique(known)
         if len(different) > 2 * BINS:
@@ -193,7 +204,7 @@ def conditions_of(column: pl.Series, searched: Mask) -> Iterator[Condition]:
         for value in different:
             yield Condition((f"{name} is {_shown(column, value)}",), (name,), np.asarray(numbers == value))
         return
-    if column.dtype.is_nested() or column.dtype == pl.Object:
+    if not legible(column):
         return
     texts = column.cast(pl.String, strict=False)
     frequent = texts.filter(pl.Series(searched)).drop_nulls().value_counts(sort=True).head(MOST_CATEGORIES)
@@ -252,7 +263,7 @@ def _leaves(table: pl.DataFrame, singles: Sequence[Condition], values: Floats, s
 def _half_lines(column: pl.Series, searched: Mask) -> Iterator[Condition]:
     if not (column.dtype.is_numeric() or column.dtype.is_temporal()):
         return
-    numbers = column.to_physical().cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
+    numbers = as_numbers(column)
     known = numbers[searched & np.isfinite(numbers)]
     if len(np.unique(known)) > 2 * BINS:
         for edge in np.unique(np.quantile(known, np.arange(1, 2 * BINS) / (2 * BINS), method="higher")):
