@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-
 import numpy as np
 import polars as pl
 
@@ -15,7 +14,7 @@ from assayline.artefacts import Blend, Constant, Predictor, Seasonal
 from assayline.errors import MisuseError
 from assayline.framing import Plan, Problem, frame
 
-from .blending import blended, honest, weights
+from .blending import honest, weights
 from .boosting import engine
 from .calibrating import calibration, onto
 from .choosing import Choice, Contender, choose
@@ -67,7 +66,7 @@ def train(
     clock = Clock(budget_seconds, started=time.perf_counter())
     if not math.isfinite(budget_seconds) or budget_seconds <= 0:
         raise MisuseError(f"the budget is {budget_seconds!r} seconds: give a positive number")
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
     notes: list[str] = []
     table = _affordable(table, budget_seconds, seed, notes)
