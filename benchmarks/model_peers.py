@@ -21,17 +21,17 @@ def said(method: str, train: Any, y: np.ndarray, test: Any, score: str, seed: in
     """Numbers, or the probability of the rarer class, for the test rows."""
     classes = score != "rmse"
     if method == "flaml":
-        from flaml import AutoML
+        from flaml import AutoML  # type: ignore[import-not-found]  # a peer, in an interpreter of its own
 
         model = AutoML()
         wanted = {"auc": "roc_auc", "average_precision": "ap", "rmse": "rmse"}[score]
         model.fit(
             train.to_pandas(), y.astype(int) if classes else y, task="classification" if classes else "regression", metric=wanted, time_budget=seconds, n_jobs=1, seed=seed, verbose=0,
         )  # fmt: skip
-        return model.predict_proba(test.to_pandas())[:, 1] if classes else model.predict(test.to_pandas())
-    made = _pipeline(method, classes, seed)
-    made.fit(train.to_pandas(), y)
-    return made.predict_proba(test.to_pandas())[:, 1] if classes else made.predict(test.to_pandas())
+    else:
+        model = _pipeline(method, classes, seed)
+        model.fit(train.to_pandas(), y)
+    return np.asarray(model.predict_proba(test.to_pandas())[:, 1] if classes else model.predict(test.to_pandas()))
 
 
 def _pipeline(method: str, classes: bool, seed: int) -> Any:
@@ -41,7 +41,7 @@ def _pipeline(method: str, classes: bool, seed: int) -> Any:
         from sklearn.dummy import DummyClassifier, DummyRegressor
 
         return DummyClassifier(strategy="prior") if classes else DummyRegressor()
-    from skrub import TableVectorizer
+    from skrub import TableVectorizer  # type: ignore[import-not-found]  # a peer
 
     if method == "lightgbm":
         from lightgbm import LGBMClassifier, LGBMRegressor

@@ -84,7 +84,8 @@ def _measured(name: str, seed: int, seconds: float, lacking: set[str]) -> dict[s
         if not np.array_equal(one["y"], y):
             raise RuntimeError(f"{method} was asked for other rows of {name} than assayline")
         scores = _scores(kind.score, y, one["said"], weights)
-        made[method] = Run(one["said"], float(one["wall"]), float(one["cpu"]), float(_scores(kind.score, y, one["said"], np.ones((1, len(y)), dtype=np.float32))[0]), scores, str(one.get("note", "")))
+        score = float(_scores(kind.score, y, one["said"], np.ones((1, len(y)), dtype=np.float32))[0])
+        made[method] = Run(one["said"], float(one["wall"]), float(one["cpu"]), score, scores, str(one.get("note", "")))
     return made
 
 
@@ -171,7 +172,9 @@ def _claims(runs: Mapping[tuple[str, int], dict[str, Run]], seconds: float) -> I
 
 def _first_model() -> Iterator[Result]:
     """How long it takes from the call to the first model that is more than a constant."""
-    done = subprocess.run([sys.executable, __file__, "--first"], capture_output=True, text=True, check=False, timeout=300, preexec_fn=lambda: os.sched_setaffinity(0, {max(os.sched_getaffinity(0))}))
+    core = {max(os.sched_getaffinity(0))}
+    command = [sys.executable, __file__, "--first"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, preexec_fn=lambda: os.sched_setaffinity(0, core))
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
     seconds = float(done.stdout.strip().splitlines()[-1])

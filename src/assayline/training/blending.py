@@ -50,7 +50,9 @@ def weights(y: Floats, said: Sequence[Floats], *, seed: int = 0) -> Floats:
             break
         counts[chosen] += 1
         total, now = total + seen[chosen], costs[chosen]
-    return counts / counts.sum() if counts.sum() else np.eye(len(seen))[int(np.argmin([float(losses(y, one).mean()) for one in said]))]
+    if not counts.sum():
+        counts[int(np.argmin([float(losses(y, one).mean()) for one in said]))] = 1.0
+    return np.asarray(counts / counts.sum())
 
 
 def blended(said: Sequence[Floats], share: Floats) -> Floats:

@@ -98,17 +98,28 @@ def platt(y: Floats, said: Floats) -> Calibrated:
     odds = np.log(inside) - np.log1p(-inside)
     positive, negative = float(y.sum()), float(len(y) - y.sum())
     target = np.where(y > 0, (positive + 1) / (positive + 2), 1 / (negative + 2))
-    slope, offset = 1.0, 0.0
+    at = np.array([1.0, 0.0])
+
+    def cost(point: Floats) -> float:
+        score = point[0] * odds + point[1]
+        return float((np.logaddexp(0.0, score) - target * score).mean())
+
+    now = cost(at)
     for _ in range(STEPS):
-        chance = 1 / (1 + np.exp(-np.clip(slope * odds + offset, -500, 500)))
+        chance = 1 / (1 + np.exp(-np.clip(at[0] * odds + at[1], -500, 500)))
         off, weight = chance - target, np.maximum(chance * (1 - chance), 1e-9)
         bend = np.array([[(weight * odds * odds).sum() + 1e-9, (weight * odds).sum()], [(weight * odds).sum(), weight.sum() + 1e-9]])
         step = np.linalg.solve(bend, [(off * odds).sum(), off.sum()])
-        length = min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
-        slope, offset = slope - length * step[0], offset - length * step[1]
-        if float(np.abs(step).max()) < 1e-8:
+        length = 1.0
+        # Far from the end the step of Newton is too long: the odds of sure models reach into the flat ends of the sigmoid.
+        while (then := cost(at - length * step)) > now and length > 1e-6:
+            length /= 2
+        if then > now:
             break
-    return Calibrated.platt(_holder(2), max(slope, 1e-6), offset)
+        at, gained, now = at - length * step, now - then, then
+        if gained < 1e-12:
+            break
+    return Calibrated.platt(_holder(2), max(float(at[0]), 1e-6), float(at[1]))
 
 
 def isotonic(y: Floats, said: Floats) -> Calibrated:

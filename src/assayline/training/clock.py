@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 EDGE = 0.03  # of the budget stays unspent: what started the process has to be paid too
-EDGE_SECONDS = 0.25
+EDGE_SECONDS = 0.35
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def decided(probabilities: Floats, matrix: Floats) -> np.ndarray[tuple[int], np.
     >>> decided(np.array([[0.8, 0.2]]), np.array([[0.0, 1.0], [10.0, 0.0]])).tolist()
     [1]
     """
-    return np.asarray(np.argmin(np.asarray(probabilities) @ matrix, axis=1), dtype=np.int64)  # type: ignore[return-value]  # one value a row
+    return np.asarray(np.argmin(np.asarray(probabilities) @ matrix, axis=1), dtype=np.int64)
 
 
 def threshold(matrix: Floats) -> float:
@@ -107,9 +107,8 @@ def threshold(matrix: Floats) -> float:
 
 def decision_of_classes(cost: Cost, classes: Sequence[str], y: Floats, said: Floats, weights: Weights) -> Decision:
     """How probabilities become decisions, and what that saves against deciding for the likeliest class."""
-    matrix, truth, rows = matrix_of(cost, classes), y.astype(np.int64), np.arange(len(y))
+    matrix, truth = matrix_of(cost, classes), y.astype(np.int64)
     mine, plain = matrix[truth, decided(said, matrix)], matrix[truth, np.argmax(said, axis=1)]
-    assert len(rows) == len(truth)
     return _decision("threshold" if len(classes) == 2 else "matrix", threshold(matrix) if len(classes) == 2 else float("nan"), float("nan"), 0.0, mine, plain, weights)
 
 

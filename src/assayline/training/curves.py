@@ -8,12 +8,12 @@ import numpy as np
 
 from assayline.artefacts import Linear
 
-from .boosting import grow
+from .boosting import Binned, grow
 from .choosing import LABELS, _short
 from .lines import lines
 from .race import Race, _said
 from .recipes import plain
-from .sample import Floats
+from .sample import Whole
 
 SHARES = (0.1, 0.5, 1.0)
 FEATURE_ROWS = 5_000  # rows of the curve of features: its shape matters, not its height
@@ -131,8 +131,6 @@ def feature_curves(race: Race, seconds: float) -> FeatureCurves | None:
     order = sorted(range(width), key=lambda at: (-race.gains[at], at))
     by_importance = []
     for count in counts:
-        from .boosting import Binned
-
         chosen = sorted(order[:count])
         fewer = replace(sample, X=sample.X[np.concatenate([rows, held])][:, chosen], y=sample.y[np.concatenate([rows, held])], names=tuple(sample.names[at] for at in chosen),
                         categories=tuple(sample.categories[at] for at in chosen), groups=None, order=None)  # fmt: skip
@@ -149,9 +147,8 @@ def feature_curves(race: Race, seconds: float) -> FeatureCurves | None:
     return FeatureCurves(tuple(sample.names[at] for at in order), tuple(by_importance), by_component, enough, sentence)
 
 
-def _components(race: Race, rows: Floats, held: Floats, seconds: float) -> tuple[Point, ...]:
+def _components(race: Race, learn: Whole, test: Whole, seconds: float) -> tuple[Point, ...]:
     sample = race.sample
-    learn, test = rows.astype(np.int64), held.astype(np.int64)
     most = max(1, COMPONENTS // max(sum(1 for one in sample.categories if one), 1) - 1)
     layout = Linear.layout(sample.X[learn], list(sample.categories), most_codes=most)
     if not 1 < layout.size <= 2 * COMPONENTS or seconds < 0.2:

@@ -64,7 +64,7 @@ def losses(y: Floats, said: Floats) -> Floats:
     """
     if said.ndim == 1:
         return np.asarray((y - said) ** 2)
-    return -np.log(np.clip(said[np.arange(len(y)), y.astype(np.int64)], NEAREST, 1.0))
+    return np.asarray(-np.log(np.clip(said[np.arange(len(y)), y.astype(np.int64)], NEAREST, 1.0)))
 
 
 def redraws(sample: Sample, rows: npt.NDArray[np.int64], forward: bool, seed: int) -> Weights:
@@ -109,7 +109,7 @@ def _mean_loss(y: Floats, said: Floats, weights: Weights) -> Floats:
 def _rmse(y: Floats, said: Floats, weights: Weights) -> Floats:
     squares = losses(y, said)
     unit = float(squares.max(initial=0.0)) or 1.0  # squares of large numbers leave the range of float32
-    return np.sqrt(np.asarray(weights @ (squares / unit).astype(np.float32), dtype=np.float64) / np.maximum(weights.sum(axis=1), 1e-9) * unit)
+    return np.asarray(np.sqrt(np.asarray(weights @ (squares / unit).astype(np.float32), dtype=np.float64) / np.maximum(weights.sum(axis=1), 1e-9) * unit))
 
 
 def _tallies(y: Floats, said: Floats, weights: Weights) -> tuple[Floats, Floats]:

@@ -66,7 +66,7 @@ def train(
     clock = Clock(budget_seconds, started=time.perf_counter())
     if not math.isfinite(budget_seconds) or budget_seconds <= 0:
         raise MisuseError(f"the budget is {budget_seconds!r} seconds: give a positive number")
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
     notes: list[str] = []
     table = _affordable(table, budget_seconds, seed, notes)
