@@ -123,8 +123,8 @@ def _purpose(told: Model) -> Iterable[Block]:
     key = ", ".join(texts(told.about.get("key")))
     pairs = (
         ("Version", told.version), ("State", model_words.state(told)), ("Predicts", told.told("target")),
-        ("Answers", f"{answers}: {classes}" if classes and answers else answers or classes), ("For each", key), ("Time column", told.told("time")), ("Ahead", told.told("horizon")), ("Kind", told.told("kind")),
-        ("Prices of errors", model_words.costs(told)), ("Digest", told.told("digest")),
+        ("Answers", f"{answers}: {classes}" if classes and answers else answers or classes), ("For each", key), ("Time column", told.told("time")),
+        ("Ahead", told.told("horizon")), ("Kind", told.told("kind")), ("Prices of errors", model_words.costs(told)), ("Digest", told.told("digest")),
     )  # fmt: skip
     yield _facts(pairs)
 
@@ -230,7 +230,7 @@ def _retrain(told: Model) -> Iterable[Block]:
     if one.choice or one.reason:
         yield " ".join(part for part in (f"Chosen: {one.choice}." if one.choice else "", one.reason) if part)
     yield one.curve_says
-    yield _facts([*((name, said) for name, said in told.environment[:MOST_ROWS]), ("code", told.told("code")), ("made from", ", ".join(texts(told.about.get("parents"))[:8]))])
+    yield _facts([*told.environment[:MOST_ROWS], ("code", told.told("code")), ("made from", ", ".join(texts(told.about.get("parents"))[:8]))])
 
 
 def _history(told: Model) -> Iterable[Block]:

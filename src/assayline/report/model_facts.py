@@ -356,10 +356,8 @@ def training_of(told: Document) -> Training:
 
 def candidate_of(one: Document) -> Candidate:
     """An entry of the leaderboard."""
-    return Candidate(
-        text(one.get("name")), *(number(one.get(name)) for name in ("score", "low", "high", "seconds")), size_bytes=count(one.get("size_bytes")),
-        row_microseconds=number(one.get("row_microseconds")), share=number(one.get("share")),
-    )  # fmt: skip
+    score, low, high, seconds, row_microseconds, share = (number(one.get(name)) for name in ("score", "low", "high", "seconds", "row_microseconds", "share"))
+    return Candidate(text(one.get("name")), score, low, high, seconds, count(one.get("size_bytes")), row_microseconds, share)
 
 
 def importance_of(told: object) -> tuple[tuple[str, float], ...]:

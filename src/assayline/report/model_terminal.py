@@ -67,7 +67,7 @@ def trained_lines(document: Document, paper: Paper) -> Iterator[Line]:
         yield from _curve(told, paper)
     if one.leaks:
         yield []
-        yield [("Left out, because it would give the answer away", "bold yellow")]
+        yield from wrapped("Left out, because it would give the answer away", paper, style="bold yellow")
         for column, reason, sentence in one.leaks[:MOST_NOTES]:
             yield from wrapped(paper.ours(paper.say(sentence or f"{column}: {reason}", MOST_SENTENCE)), paper, indent="  ")
     yield from _listed("What it had to do with the table", one.notes, paper)
@@ -153,7 +153,8 @@ def model_lines(document: Document, paper: Paper) -> Iterator[Line]:
 def models_lines(documents: Sequence[Document], paper: Paper) -> Iterator[Line]:
     """A table of models: the document of `assay model list --json`."""
     if not documents:
-        yield [("No models yet.", "bold"), (" A model begins with: assay train TABLE --target COLUMN", "dim")]
+        yield [("No models yet.", "bold")]
+        yield from terminal.offers([("assay train TABLE --target COLUMN", "trains the first")], paper)
         return
     columns: dict[str, list[Entry]] = {name: [] for name in ("version", "verdict", "state", "when", "predicts", "score", "sets", "owner")}
     for one in documents[:MOST_ROWS]:
@@ -174,7 +175,8 @@ def models_lines(documents: Sequence[Document], paper: Paper) -> Iterator[Line]:
 def sets_lines(documents: Sequence[Document], paper: Paper) -> Iterator[Line]:
     """A table of hosted test sets: the document of `assay trial sets --json`."""
     if not documents:
-        yield [("No test sets yet.", "bold"), (" One is hosted with: assay trial add-set MODEL FILE", "dim")]
+        yield [("No test sets yet.", "bold")]
+        yield from terminal.offers([("assay trial add-set MODEL FILE", "hosts one")], paper)
         return
     columns: dict[str, list[Entry]] = {name: [] for name in ("set", "verdict", "rows", "lot", "when", "looks")}
     for one in documents[:MOST_ROWS]:
@@ -391,7 +393,7 @@ def _suite(told: Model, paper: Paper) -> Iterator[Line]:
     if not failed:
         return
     yield []
-    yield [(f"Your own tests: {len(failed):,} of {len(told.trial.suite):,} did not pass", "bold red")]
+    yield from wrapped(f"Your own tests: {len(failed):,} of {len(told.trial.suite):,} did not pass", paper, style="bold red")
     for one in failed[:MOST_CHECKS]:
         said = f"{one.name} {one.outcome}{': ' + one.said if one.said else ''}"
         yield from wrapped(paper.ours(paper.say(said, MOST_SENTENCE)), paper, indent="  ", hanging="  ")
