@@ -69,7 +69,7 @@ def model_document(project: Project, text: str) -> dict[str, Any]:
         inputs = [records.lot_of(connection, number) for several in run.inputs.values() for number in several] if run is not None else []
         signed = _signed(project, connection, lot, champion)
     mine = [one for one in past if one.lot == lot.lot]
-    trial = _read(project, mine[-1].objects.get("trial")) if mine else {}
+    trial = _read(project, mine[-1].objects.get("report")).get("trial", {}) if mine else {}
     beaten = lots.get(mine[-1].champion) if mine and mine[-1].champion is not None else None
     last = {one.lot: one for one in past if one.lot <= lot.lot}
     history = [

@@ -6,12 +6,14 @@ Runs in a watched child: whatever the artefact or somebody's trial does to its p
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import math
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,7 @@ from assayline.judgement import judge
 from ..step_work import read as read_lots
 from .aspects import Asked, aspects_of
 
+KEPT = 8  # versions and test sets in memory
 RESULT, PREDICTIONS, SCORES = "trial.json", "predictions.parquet", "scores.parquet"
 HOLDS, WARNS, NOTES = 0.85, 0.4, 0.2  # severities on the scale of `judgement.Policy`: from 0.8 a finding against the past holds, from 0.3 it warns
 
@@ -47,7 +50,7 @@ def work(request: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) -> 
     Args:
         request: `artefact`: path; `label`: "churn:v8"; `folder` to write to; `sets`: [{"name", "lot", "digest", "path", "renames", "looks"}]; `champion`: {"label", "artefact",
             "predictions": path or None} or None; `earlier`: {set: {digest of its rows: [{"metric", "value"}, …]}}, oldest first; `allowed`: digests of pickles that may be opened; `aspects`:
-            names of further aspects; `settings`: of the trials; `look`: only say what the artefact is.
+            names of further aspects; `settings`: of the trials; `look`: only say what the artefact is; `ahead`: only ask it what will be wanted of it next.
         tell: receives {"done", "total", "phase"}.
 
     Returns:
@@ -62,9 +65,14 @@ def work(request: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) -> 
     if request.get("look"):
         _write(folder, RESULT, about)
         return {"path": os.path.join(folder, RESULT), "rows_in": 0, "rows_out": 0}
+    if request.get("ahead"):
+        KNOWN.golden(bundle)
+        for one in request["sets"]:
+            KNOWN.answers(bundle, one)
+        return {"path": request["artefact"], "rows_in": 0, "rows_out": 0}
     tried = Tried()
-    for difference in check_golden(bundle):
-        tried.findings.append(_finding("other_answers", difference.sentence, 0.9, suggestion="make it again on this machine, or look at: assay env diff"))
+    for sentence in KNOWN.golden(bundle):
+        tried.findings.append(_finding("other_answers", sentence, 0.9, suggestion="make it again on this machine, or look at: assay env diff"))
     champion = request.get("champion")
 
     def other() -> Bundle:
@@ -90,14 +98,62 @@ def work(request: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) -> 
     return {"path": os.path.join(folder, SCORES), "rows_in": rows, "rows_out": len(tried.scores)}
 
 
-@functools.lru_cache(maxsize=4)
-def _opened(path: str, changed: int, allowed: tuple[str, ...]) -> Bundle:
-    return read(path, allowed=allowed)
+@functools.lru_cache(maxsize=8)
+def _opened(content: str, allowed: tuple[str, ...]) -> Bundle:
+    return read(_paths[content], allowed=allowed)
+
+
+_paths: dict[str, str] = {}
 
 
 def opened(path: str, allowed: tuple[str, ...] = ()) -> Bundle:
-    """The bundle in a file; the last few are kept, since a champion is asked again and again."""
-    return _opened(path, os.stat(path).st_mtime_ns if os.path.exists(path) else 0, allowed)
+    """The bundle in a file; the last few are kept by what is in them, since a champion is asked again and again, and the next one is opened ahead."""
+    if not os.path.isfile(path):
+        return read(path, allowed=allowed)
+    with open(path, "rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    _paths[content] = path
+    try:
+        return _opened(content, allowed)
+    finally:
+        del _paths[content]
+
+
+class Known:
+    """What was asked of the last versions, so that nothing is asked twice: their golden rows, and the rows of test sets."""
+
+    def __init__(self) -> None:
+        self._golden: OrderedDict[str, list[str]] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str], npt.NDArray[np.float64]] = OrderedDict()
+        self._tables: OrderedDict[str, pl.DataFrame] = OrderedDict()
+
+    def golden(self, bundle: Bundle) -> list[str]:
+        """In which sentences its golden rows give other answers."""
+        return _kept_in(self._golden, bundle.digest, lambda: [one.sentence for one in check_golden(bundle)])
+
+    def table(self, one: Mapping[str, Any]) -> pl.DataFrame:
+        """The rows of a test set."""
+        return _kept_in(self._tables, str(one["digest"]), lambda: table_of(one))
+
+    def answers(self, bundle: Bundle, one: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+        """What a version says of the rows of a test set."""
+        return _kept_in(self._answers, (bundle.digest, str(one["digest"])), lambda: bundle.predict(self.table(one)))
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _kept_in(kept: OrderedDict[K, V], key: K, make: Callable[[], V]) -> V:
+    if key not in kept:
+        kept[key] = make()
+    kept.move_to_end(key)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
+    return kept[key]
+
+
+KNOWN = Known()
 
 
 def facts_of(bundle: Bundle, path: str) -> dict[str, Any]:
@@ -114,7 +170,7 @@ def facts_of(bundle: Bundle, path: str) -> dict[str, Any]:
 
 def _try_on(tried: Tried, bundle: Bundle, one: Mapping[str, Any], request: Mapping[str, Any], other: Callable[[], Bundle] | None) -> None:
     name, label = str(one["name"]), str(request["label"])
-    table = table_of(one)
+    table = KNOWN.table(one)
     entry: dict[str, Any] = {"set": name, "lot": one["lot"], "digest": one["digest"], "rows": 0, "unlabelled": 0, "scores": [], "comparisons": []}
     tried.sets.append(entry)
     if bundle.target not in table.columns and not any(note.columns == (bundle.target,) for note in bundle.plan.notes(table)):
@@ -125,7 +181,7 @@ def _try_on(tried: Tried, bundle: Bundle, one: Mapping[str, Any], request: Mappi
         tried.findings.append(_finding("undecided_trial", f"No row of the test set {name} has a label.", WARNS, where=name, suggestion="label some rows"))
         return
     cost = cost_of(bundle)
-    answers = bundle.predict(table)
+    answers = KNOWN.answers(bundle, one)
     ours, _ = answered(bundle, table, name, label, answers)
 
     def scored(version: str, answers: npt.NDArray[np.float64]) -> trials.Scored:
@@ -216,7 +272,7 @@ def _champion_answers(champion: Mapping[str, Any], one: Mapping[str, Any], other
             columns = [name for name in kept.columns if name.startswith("p")]
             answers = kept.select(columns).to_numpy().astype(np.float64)
             return answers[:, 0] if len(columns) == 1 else answers
-    return other().predict(table)
+    return KNOWN.answers(other(), one)
 
 
 def _kept(name: str, one: Mapping[str, Any], y: npt.NDArray[np.float64], usable: npt.NDArray[np.bool_], answers: npt.NDArray[np.float64]) -> pl.DataFrame:

@@ -6,13 +6,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from assayline.core import Verdict
 from assayline.errors import InputError, MisuseError, NotFound, Unreadable
-from assayline.ledger import Staged, Writing, held, intact, records, run_records, trial_records
+from assayline.ledger import Lease, Staged, Writing, held, intact, records, run_records, trial_records
 from assayline.ledger.records import LotRecord
 
 from ..budget import StepLimits
@@ -93,16 +95,58 @@ class Trying:
         self.settings = TrialSettings.of(project)
         self._tell = on_event or (lambda kind, what: None)
         self._worker = StepWorker()
+        # All that the process is asked goes through one thread, so that it can be asked ahead while this one writes.
+        self._asking = ThreadPoolExecutor(1, thread_name_prefix="assay-trial")
+        self._leases: dict[str, Lease] = {}
+        self._batch: ExitStack | None = None
+        self._aside: str | None = None
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Several artefacts one after another: the leases of their models are taken once, and given back at the end."""
+        with ExitStack() as stack:
+            self._batch = stack
+            try:
+                yield
+            finally:
+                self._batch = self._aside = None
+                self._leases.clear()
+
+    @contextmanager
+    def _held(self, model: str) -> Iterator[Lease]:
+        if self._batch is None:
+            with held(self.project.ledger, model) as lease:
+                yield lease
+            return
+        if model not in self._leases:
+            self._leases[model] = self._batch.enter_context(held(self.project.ledger, model))
+        yield self._leases[model]
 
     def __enter__(self) -> Trying:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._asking.shutdown(cancel_futures=True)
         self._worker.close()
+
+    def ahead(self, path: str, model: str | None) -> None:
+        """Lets the process open the next artefact and ask it its answers, while this one is written down; within a `batch` only. What goes wrong is said when its turn comes."""
+        if self._batch is None or model is None or not os.path.isfile(path):
+            return
+        if self._aside is None:
+            self._aside = self._batch.enter_context(self.project.store.staging())
+        request = {
+            "work": WORK, "file": os.path.join(self.project.folder, SETTINGS), "folder": self._aside, "artefact": os.path.abspath(path), "ahead": True, "label": path,
+            "sets": self._sets(model), "allowed": list(self.settings.allowed),
+        }  # fmt: skip
+        self._asking.submit(self._worker.run, request, limits=self._limits())
+
+    def _sets(self, model: str) -> list[dict[str, Any]]:
+        return [one.request(self.project) for one in sets_of(self.project, model)]
 
     def take(
         self, path: str, model: str | None = None, *, also: Callable[[Writing, LotRecord], None] | None = None, facts: Mapping[str, str] | None = None,
-        trained_on: Sequence[int] = (),
+        trained_on: Sequence[int] = (), following: str | None = None,
     ) -> Outcome:  # fmt: skip
         """Takes an artefact as the next version of a model, after its trial. The same bytes are taken once.
 
@@ -112,6 +156,7 @@ class Trying:
             also: as of `gating.Arrival`.
             facts: of its arrival.
             trained_on: the lots it was made from, as far as they are known.
+            following: the next artefact of the model, which the process may look at meanwhile.
 
         Returns:
             An outcome of the gate. An artefact that cannot be opened, or that would run code, is held as it came, and nothing of it was run.
@@ -130,15 +175,17 @@ class Trying:
             shutil.copyfile(path, copy)  # what is tried is what is kept, whatever happens to the file meanwhile
             digest = _sha(copy)
             arrival = Arrival(facts=dict(facts or {}), kind=KIND, also=also)
-            try:
-                about = self._asked({"artefact": copy, "look": True, "sets": [], "label": path}, folder, path)
-            except InputError as error:
-                return self._unopened(model, path, digest, error, folder, arrival)
-            name = model or str(about["name"])
+            if model is None:
+                try:
+                    name = str(self._asked({"artefact": copy, "look": True, "sets": [], "label": path}, folder, path)["name"])
+                except InputError as error:
+                    return self._unopened(model, path, digest, error, folder, arrival)
+            else:
+                name = model
             check_name(name)
             with self.project.ledger.read() as connection:
                 check_model(connection, name, new=True)
-            with held(self.project.ledger, name) as lease:
+            with self._held(name) as lease:
                 seen = seen_before(self.project, name, digest)
                 if seen is not None:
                     return again(self.project, name, seen, path, lease, arrival)
@@ -149,6 +196,8 @@ class Trying:
                     tried = self._tried(name, place, copy, folder, None, trained_on)
                 except InputError as error:
                     return self._unopened(name, path, digest, error, folder, arrival)
+                if following is not None:
+                    self.ahead(following, model)
                 return publish(self.project, name, self._worked(path, digest, tried, arrival), lease, folder)
 
     def again(self, lot: LotRecord) -> dict[str, Any]:
@@ -159,9 +208,9 @@ class Trying:
         """
         if ARTEFACT not in lot.objects:
             raise MisuseError(f"{label(lot)} could not be opened when it came, so there is nothing to try; take it again when it is mended")
-        with held(self.project.ledger, lot.flow) as lease, self.project.store.staging() as folder:
+        with self._held(lot.flow) as lease, self.project.store.staging() as folder:
             tried = self._tried(lot.flow, lot.place, intact(self.project.store, lot.objects[ARTEFACT]), folder, lot)
-            staged = {name: path for name, path in (("predictions", PREDICTIONS), ("trial", RESULT)) if os.path.exists(os.path.join(folder, path))}
+            staged = {name: path for name, path in (("predictions", PREDICTIONS), ("report", REPORT)) if os.path.exists(os.path.join(folder, path))}
             digests = self.project.store.put([Staged(os.path.join(folder, path), os.path.splitext(path)[1]) for path in staged.values()])
             with self.project.ledger.write() as writing:
                 lease.check(writing.connection)
@@ -174,20 +223,18 @@ class Trying:
         shown = f"{name}:v{place}"
         request = self._request(name, shown, path, lot, trained_on)
         tried = self._asked(request, folder, shown)
-        whole = with_suite(tried, run_suite(self.project, self._worker, {**request, "folder": folder}, self._limits()))
-        for file, document in ((RESULT, whole), (REPORT, whole["report"])):
-            with open(os.path.join(folder, file), "w", encoding="utf-8") as out:
-                json.dump(document, out, ensure_ascii=True)
+        whole = with_suite(tried, self._asking.submit(run_suite, self.project, self._worker, {**request, "folder": folder}, self._limits()).result())
+        with open(os.path.join(folder, REPORT), "w", encoding="utf-8") as out:
+            json.dump({**whole["report"], "trial": whole}, out, ensure_ascii=True)
         return whole
 
     def _request(self, name: str, shown: str, path: str, lot: LotRecord | None, trained_on: Sequence[int]) -> dict[str, Any]:
-        sets = sets_of(self.project, name)
         with self.project.ledger.read() as connection:
             champion = champion_of(connection, name, besides=lot.lot if lot is not None else None)
             before = trial_records.trial_of(connection, champion.lot) if champion is not None else None
             past = trial_records.trials(connection, name)
         return {
-            "artefact": path, "label": shown, "sets": [one.request(self.project) for one in sets], "allowed": list(self.settings.allowed), "aspects": self.aspects,
+            "artefact": path, "label": shown, "sets": self._sets(name), "allowed": list(self.settings.allowed), "aspects": self.aspects,
             "settings": {"margin": self.settings.margin, "protected": list(self.settings.protected), "row_milliseconds": self.settings.row_milliseconds, "size_mib": self.settings.size_mib},
             "champion": None if champion is None else {
                 "label": label(champion), "artefact": intact(self.project.store, champion.objects[ARTEFACT]),
@@ -218,7 +265,8 @@ class Trying:
         return StepLimits(memory_bytes=int(self.settings.memory_mib * (1 << 20)), max_runtime_seconds=self.settings.seconds, idle_seconds=0.0)
 
     def _asked(self, request: Mapping[str, Any], folder: str, shown: str) -> dict[str, Any]:
-        made = self._worker.run({"work": WORK, "file": os.path.join(self.project.folder, SETTINGS), "folder": folder, **request}, limits=self._limits())
+        asked = {"work": WORK, "file": os.path.join(self.project.folder, SETTINGS), "folder": folder, **request}
+        made = self._asking.submit(self._worker.run, asked, limits=self._limits()).result()
         if made.path is None:
             raise _error(made, shown)
         with open(os.path.join(folder, RESULT), encoding="utf-8") as file:
@@ -229,13 +277,13 @@ class Trying:
         verdict = Verdict.named(str(tried["verdict"]))
         state = "held" if verdict >= Verdict.HOLD else "released"
         rows = dict.fromkeys(records.ROWS, 0)
-        files = {ARTEFACT: COPY, state: SCORES, "trial": RESULT, "report": REPORT, **({"predictions": PREDICTIONS} if tried["sets"] else {})}
+        files = {ARTEFACT: COPY, state: SCORES, "report": REPORT, **({"predictions": PREDICTIONS} if tried["sets"] else {})}
         also = arrival.also
 
         def with_trial(writing: Writing, lot: LotRecord) -> None:
             if also is not None:
                 also(writing, lot)
-            _append(writing, lot, tried, {name: lot.objects[name] for name in ("predictions", "trial") if name in lot.objects})
+            _append(writing, lot, tried, {name: lot.objects[name] for name in ("predictions", "report") if name in lot.objects})
 
         facts = {**arrival.facts, "name": str(tried["name"]), "model": str(tried["kind"]), "bundle": str(tried["digest"]), "target": str(tried["target"])}
         return Worked(
@@ -252,7 +300,7 @@ class Trying:
             "code": "unsafe_artefact" if unsafe else "unreadable", "layer": "signature", "severity": 0.95, "columns": [], "where": error.place or None, "rows": 0,
             "sentence": f"{error}.", "evidence": {}, "suggestion": error.next_step, "examples": [], "picture": {},
         }  # fmt: skip
-        with held(self.project.ledger, model) as lease:
+        with self._held(model) as lease:
             seen = seen_before(self.project, model, digest)
             if seen is not None:
                 return again(self.project, model, seen, path, lease, arrival)

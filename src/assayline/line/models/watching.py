@@ -14,6 +14,7 @@ from .trying import Event, Trying
 
 SETTLE_SECONDS = 1.0  # a file that has not changed for so long is whole, unless it was moved here, which is whole at once
 LOOK_SECONDS = 0.5
+BATCH = 50  # artefacts between which whoever else waits for the model has a turn
 SUFFIXES = (".assay", ".onnx", ".skops", ".txt", ".lgb", ".pkl", ".pickle", ".joblib", ".pt", ".h5", ".keras", ".npy", ".npz", ".safetensors")
 UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp")
 
@@ -46,11 +47,17 @@ def watch(
             found = [(path, state) for path, state in _artefacts(folder) if done.get(path) != state]
             now = time.time_ns()
             settled = [(path, state) for path, state in found if once or now - state[0] >= SETTLE_SECONDS * 1e9]
-            for path, state in sorted(settled, key=lambda one: (one[1][0], one[0])):
-                done[path] = state
-                yield trying.take(path, model or _model(folder, path), facts={"watched": folder})
-                if asked_to_stop():
-                    return
+            waiting = sorted(settled, key=lambda one: (one[1][0], one[0]))
+            for first in range(0, len(waiting), BATCH):
+                with trying.batch():
+                    for number, (path, state) in enumerate(several := waiting[first : first + BATCH]):
+                        done[path] = state
+                        called = model or _model(folder, path)
+                        after = several[number + 1][0] if number + 1 < len(several) else None
+                        following = after if after is not None and (model or _model(folder, after)) == called else None
+                        yield trying.take(path, called, facts={"watched": folder}, following=following)
+                        if asked_to_stop():
+                            return
             if once:
                 return
             time.sleep(LOOK_SECONDS)
