@@ -19,6 +19,8 @@ from random_frames import as_text, frames, series
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large], derandomize=True)
 
+FEW = settings(QUICK, max_examples=50)
+
 
 @QUICK
 @given(frames(), frames())
@@ -83,7 +85,7 @@ def timed(draw: st.DrawFn) -> pl.DataFrame:
     return pl.DataFrame([draw(series(name, rows)) for name in ("target", "key", "time", "other")])
 
 
-@QUICK
+@FEW
 @given(timed(), timed(), st.sampled_from(["1h", "2d", "1", "3"]))
 def test_keys_times_and_horizons_of_any_kind_are_answered(train: pl.DataFrame, other: pl.DataFrame, horizon: str) -> None:
     plan = frame(train, Problem("target", key="key", time="time", horizon=horizon))
@@ -99,7 +101,7 @@ def test_keys_times_and_horizons_of_any_kind_are_answered(train: pl.DataFrame, o
     assert all(len(encode(row)) == made.shape[1] for row in other.iter_rows(named=True))
 
 
-@QUICK
+@FEW
 @given(timed(), timed())
 def test_any_two_tables_are_linked_and_compared(main: pl.DataFrame, other: pl.DataFrame) -> None:
     made, learned = link(main, other, on="key", time="time")
