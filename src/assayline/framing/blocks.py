@@ -21,7 +21,7 @@ _STEP = 262_144  # distinct texts hashed at once: keeps the arrays of their runs
 
 def followed_series(table: pl.DataFrame, name: str, path: tuple[str, ...]) -> pl.Series:
     """A column, or the field inside it; all null where the column or the field is not there."""
-    series = table.get_column(name, default=None)
+    series: pl.Series | None = table.get_column(name, default=None)
     if series is None:
         return pl.Series(name, [None] * table.height, dtype=pl.Null)
     for field in path:

@@ -106,8 +106,8 @@ def _scaled(columns: Sequence[Column], table: pl.DataFrame) -> tuple[Floats, lis
             if feature.categories:
                 for code, one in enumerate(column.labels[:MOST_CATEGORIES]):
                     share = float((values == code).mean())
-                    if 0 < share < 1:  # a category weighs as much as one number, whatever its number of labels
-                        parts.append(((values == code) - share) / np.sqrt(2 * share * (1 - share) * min(len(column.labels), MOST_CATEGORIES)))
+                    if 0 < share < 1:  # two rows of different categories are as far apart as two rows of a number usually are: the root of 2
+                        parts.append((values == code) - share)
                         names.append(f"{column.shown} = {one}")
                 continue
             filled = values[~np.isnan(values)]
