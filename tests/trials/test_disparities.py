@@ -44,7 +44,7 @@ def test_intervals_hold_the_gap_in_95_of_100_trials() -> None:
     rng = np.random.default_rng(3)
     inside = []
     for _ in range(300):
-        sex = rng.choice(["f", "m"], 1000)
+        sex = rng.choice(["f", "m"], 1000, p=[0.4, 0.6])
         scored = answers(rng, 1000, np.where(sex == "f", 0.4, 0.2))
         gap = next(one for one in fairness(scored, pl.DataFrame({"sex": sex})) if (one.group, one.rate) == ("sex is 'f'", "hits"))
         inside.append(gap.low <= -0.2 <= gap.high)
@@ -54,7 +54,7 @@ def test_intervals_hold_the_gap_in_95_of_100_trials() -> None:
 
 def test_a_group_that_is_missed_more_often_is_named_with_what_it_means() -> None:
     rng = np.random.default_rng(4)
-    table = people(rng, 6000)
+    table = people(rng, 6000).with_columns(sex=pl.Series(rng.choice(["f", "m"], 6000, p=[0.4, 0.6])))
 
     gaps = fairness(answers(rng, 6000, np.where(table["sex"] == "f", 0.45, 0.2)), table, favourable="yes")
 
@@ -83,6 +83,13 @@ def test_numbers_are_compared_by_bias_and_size_of_the_error() -> None:
 
     assert {one.rate for one in gaps if one.unequal} >= {"bias"}
     assert gaps[0].gap == pytest.approx(-4 if gaps[0].group == "sex is 'f'" else 4, abs=1)
+
+
+def test_a_column_of_two_groups_is_one_comparison() -> None:
+    rng = np.random.default_rng(9)
+    sex = rng.choice(["f", "m"], 1000, p=[0.3, 0.7])
+
+    assert {one.group for one in fairness(answers(rng, 1000), pl.DataFrame({"sex": sex}))} == {"sex is 'f'"}
 
 
 def test_small_groups_and_small_gaps_are_left_alone() -> None:

@@ -35,6 +35,13 @@ def test_numbers_and_words_of_a_model_are_no_secrets() -> None:
     assert secrets_in({"model.txt": model * 50}) == ()
 
 
+def test_lists_of_numbers_are_no_card_numbers_even_where_their_sum_is_right() -> None:
+    model = b"tree_sizes=3404 3412 4111 1111 1111 1111 3500\ncounts=1,4111111111111111,7\nvalue=-4111111111111111"
+
+    assert secrets_in({"model.txt": model}) == ()
+    assert len(secrets_in({"plan.json": b'["4111111111111111", "4111-1111-1111-1111"]'})) == 2
+
+
 def test_a_kind_that_fills_a_file_is_counted_only_so_far() -> None:
     words = b" ".join(b"user%d@example.org" % place for place in range(500))
 

@@ -41,8 +41,8 @@ KINDS = [("differences of decisions", "nothing"), ("heavy tails", "nothing"), ("
 def named_by_chance(kind: str, against: str, searches: int) -> float:
     """The share of searches that name a slice where nothing is worse; a little over a hundred single conditions, up to 100 slices tested."""
     rng = np.random.default_rng(1)
-    tables = [rows(rng, 2500) for _ in range(4)]
-    return float(np.mean([bool(found(slices(tables[trial % 4], losses(kind, rng, 2500), against=against, seed=trial))) for trial in range(searches)]))
+    tables = [rows(rng, 2000) for _ in range(4)]
+    return float(np.mean([bool(found(slices(tables[trial % 4], losses(kind, rng, 2000), against=against, seed=trial))) for trial in range(searches)]))
 
 
 @pytest.mark.parametrize(("kind", "against"), KINDS)

@@ -30,7 +30,7 @@ def share(found: list[str], *names: str) -> float:
 
 @pytest.mark.parametrize(("rows", "disagreement"), [(500, 0.12), (2_000, 0.06), (10_000, 0.06)])
 def test_a_harmless_candidate_is_failed_in_at_most_5_of_100_trials(rows: int, disagreement: float) -> None:
-    found = outcomes("accuracy", 1500 if rows < 10_000 else 400, rows=rows, disagreement=disagreement, drop=0.0)
+    found = outcomes("accuracy", 1000 if rows < 10_000 else 400, rows=rows, disagreement=disagreement, drop=0.0)
 
     assert share(found, "worse", "slightly worse") <= 0.05 + 0.027  # 2.5 standard errors of 400 trials
     assert share(found, "worse") <= 0.05 + 0.027

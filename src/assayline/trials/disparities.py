@@ -27,7 +27,7 @@ from .laws import Floats, hypergeometric_mid_above, student_above, student_quant
 from .multiplicity import holm
 from .proportions import newcombe, wilson
 from .scored import Scored
-from .slicing import conditions_of
+from .slicing import Condition, conditions_of
 
 LEAST_ROWS = 50  # of a group and rate; below, an interval is wider than most gaps that matter
 FLOOR = 0.05  # points of a rate; for numbers, of the spread of the truth
@@ -106,7 +106,7 @@ def fairness(
         raise MisuseError(f"there is no class {favourable!r}; there are {', '.join(map(repr, scored.classes))}")
     gaps = []
     for column in protected.get_columns():
-        for one in conditions_of(column, np.ones(len(scored), dtype=bool)):
+        for one in _groups(column):
             for rate, amounts, among in _rates(scored, favourable):
                 here, there = one.mask & among, ~one.mask & among
                 if min(here.sum(), there.sum()) >= least_rows:
@@ -118,6 +118,15 @@ def fairness(
         for one, p in zip(gaps, adjusted, strict=True)
     ]
     return tuple(sorted(judged, key=lambda one: (not one.unequal, -abs(one.gap))))
+
+
+def _groups(column: pl.Series) -> list[Condition]:
+    """The groups of a column, small ones first; of two that are all others of each other only the smaller one, or every gap would be counted twice."""
+    found: dict[bytes, Condition] = {}
+    for one in sorted(conditions_of(column, np.ones(len(column), dtype=bool)), key=lambda one: int(one.mask.sum())):
+        if np.packbits(~one.mask).tobytes() not in found:
+            found[np.packbits(one.mask).tobytes()] = one
+    return list(found.values())
 
 
 def _positive(scored: Scored) -> str:

@@ -39,7 +39,8 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("password", re.compile(r"(?i)[\"']?\b(?:password|passwd|secret|api[_-]?key|access[_-]?token)\b[\"']?\s*[:=]\s*[\"'](?!\s*[\"'])[^\"'\s]{6,200}[\"']")),
     ("e-mail address", re.compile(r"\b[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,24}\b")),
     ("bank account", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")),
-    ("card number", re.compile(r"(?<![\d.])\d{4}([ -]?)\d{4}\1\d{4}\1\d{1,7}(?![\d.])")),
+    # In groups of four, or in one piece; never inside a list of numbers, of which a model's text is full.
+    ("card number", re.compile(r"(?<![\d.-])(?<!\d[ ,\t])(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}|\d{13,19})(?![\d.-])(?![ ,\t]+-?\d)")),
 )
 _CHECKED = {"bank account": iban, "card number": card}
 MOST_OF_A_KIND = 20
