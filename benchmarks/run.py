@@ -37,6 +37,7 @@ BENCHMARKS = {
     "line_runs": (5, "a line beside the bare functions, and when nothing changed"),
     "line_schedule": (1, "a hundred scheduled flows over a week: how they are spread, and that each time is served once"),
     "line_streams_killed": (10, "messages of brokers through a line that is killed on the way"),
+    "encoder": (1, "one row and a million rows through a fitted plan of 20 mixed columns"),
     "hostile": (15, "damaged, lying and malicious inputs: never a hang, a crash or an execution"),
 }
 # What is measured together; the figures of a group are kept in one file.
@@ -45,6 +46,7 @@ GROUPS = {
     "truth": ("truth_cells", "truth_lots", "suggestions", "streams", "error_control", "regions", "past_cost", "peers"),
     "gate": ("gate_cost", "gate_split", "gate_answers", "gate_verdicts"),
     "line": ("line_runs", "line_schedule", "line_streams_killed"),
+    "models": ("encoder",),
 }
 GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 import sys
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from assayline.framing import Plan, Problem, frame
+from assayline.framing import Plan, Problem, duplicates, frame, link, segments
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from random_frames import as_text, frames
+from random_frames import as_text, frames, series
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large], derandomize=True)
 
@@ -73,3 +74,37 @@ def test_a_target_alone_is_a_table_too() -> None:
 
     assert plan.encode(pl.DataFrame({"x": [1, 2]})).shape == (2, 0)
     assert plan.row_encoder()({"x": 1}) == []
+
+
+@st.composite
+def timed(draw: st.DrawFn) -> pl.DataFrame:
+    """A table that has a target, a key and a time of any kind."""
+    rows = draw(st.integers(0, 16))
+    return pl.DataFrame([draw(series(name, rows)) for name in ("target", "key", "time", "other")])
+
+
+@QUICK
+@given(timed(), timed(), st.sampled_from(["1h", "2d", "1", "3"]))
+def test_keys_times_and_horizons_of_any_kind_are_answered(train: pl.DataFrame, other: pl.DataFrame, horizon: str) -> None:
+    plan = frame(train, Problem("target", key="key", time="time", horizon=horizon))
+
+    made = plan.encode(other)
+
+    assert made.shape == (other.height, len(plan.features))
+    assert not np.isinf(made).any()
+    assert len(plan.target(other)[0]) == other.height
+    assert all(len(one) == other.height for one in (plan.groups(other), plan.order(other)) if one is not None)
+    assert plan.encode(other.drop("key", "time")).shape == made.shape
+    encode = plan.row_encoder(train)
+    assert all(len(encode(row)) == made.shape[1] for row in other.iter_rows(named=True))
+
+
+@QUICK
+@given(timed(), timed())
+def test_any_two_tables_are_linked_and_compared(main: pl.DataFrame, other: pl.DataFrame) -> None:
+    made, learned = link(main, other, on="key", time="time")
+
+    assert made.height == main.height
+    assert learned.apply(main, other.drop("time")).columns == made.columns
+    assert len(duplicates(main, other).rows) <= other.height
+    assert all(len(grouping.groups) == main.height for grouping in segments(main, k=(2,)))
