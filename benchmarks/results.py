@@ -67,7 +67,7 @@ def _line(part: str, result: Result) -> dict[str, Any]:
 
 
 # Rows of the mission a part speaks for, where it is not M1 alone.
-ROWS = {"lots": "M1, M6, M27", "cost": "M2", "split": "M2, M3", "answers": "M28, M30", "verdicts": "M2, M6", "runs": "M16", "streams_killed": "M27", "schedule": "M17"}
+ROWS = {"lots": "M1, M6, M27", "cost": "M2", "split": "M2, M3", "answers": "M28, M30", "verdicts": "M2, M6", "runs": "M16", "streams_killed": "M27", "schedule": "M17", "models": "M5, M7"}
 
 
 def read(group: str, part: str) -> list[Result]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,3 +102,21 @@ def test_whoever_stops_in_the_middle_leaves_nothing_behind(project: Project, tmp
 
     assert list((Path(project.folder) / "store" / "staging").iterdir()) == []
     assert [json.dumps(one["rows"]) for one in said(project, paths[:3])][1:] == ['{"taken": 200, "released": 200, "quarantined": 0, "held": 0, "unparseable": 0}'] * 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="process numbers are compared as Linux gives them")
+def test_the_process_that_judges_outlives_the_call_it_was_started_for(project: Project, tmp_path: Path) -> None:
+    """One that is ended between two calls costs its start again, more than a small lot costs."""
+    for number in range(2):
+        day(number).write_csv(tmp_path / f"{number}.csv")
+    processes = []
+
+    with ahead.Judges(project.store) as judges:
+        for number in range(2):
+            assert [outcome.error for outcome in gate_paths(project, "sales", [str(tmp_path / f"{number}.csv")], judges=judges)] == [None]
+            process = judges.seats[0][1]._process
+            assert process is not None
+            time.sleep(0.1)  # for a signal that is on its way
+            processes.append((process.pid, process.poll()))
+
+    assert processes[0] == processes[1] == (processes[0][0], None)

@@ -307,3 +307,22 @@ def test_the_owner_of_a_source_is_told_by_mail_unless_somebody_takes_the_channel
     assert len(first) == 1
     assert "ops@example.com" in str(first)
     assert channels_document(mailing) == []
+
+
+def test_a_result_that_goes_to_one_place_is_kept_as_the_step_wrote_it_and_one_that_splits_is_not(project: Project, tmp_path: Path) -> None:
+    text = "orders = line.source('orders', 'orders-*.parquet')\n@line.step\ndef sales(orders: Table) -> Table:\n    return orders.with_columns(city=pl.lit('Köln'))\n"
+    deliver(project, tmp_path, "orders", "1.parquet", day(1))
+    run(project, text)
+    add_rule(project, "sales", "order != 2007", action="split", owner="test")
+    deliver(project, tmp_path, "orders", "2.parquet", day(2, 400))
+    run(project, text)
+
+    with project.ledger.read() as connection:
+        whole, cut = records.lots(connection, "sales")
+    multisets = [json.loads(Path(project.store.path(lot.objects["report"])).read_text(encoding="utf-8"))["multiset"] for lot in (whole, cut)]
+
+    assert multisets[0] == {}  # no row was handled, so there are no rows to add up
+    assert (cut.verdict, sorted(multisets[1])) == ("split", ["quarantined", "released", "taken"])
+    assert [(lot.rows["taken"], lot.rows["released"], lot.rows["quarantined"]) for lot in (whole, cut)] == [(40, 40, 0), (400, 399, 1)]
+    assert read_frame(project, "sales").height == 439
+    assert list(verify(project.ledger, project.store)) == []

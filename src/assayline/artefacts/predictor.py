@@ -48,6 +48,7 @@ class Predictor(Protocol):
 HOMES = {
     "constant": "constant", "seasonal": "seasonal", "linear": "linear", "boosted": "boosted", "columns": "selected", "blend": "blend",
     "calibrated": "calibrated", "interval": "interval", "onnx": "onnx_model", "skops": "sandboxed", "opened": "sandboxed",
+    "expanded": "expanded", "rescaled": "rescaled",
 }  # fmt: skip
 
 

@@ -356,10 +356,11 @@ class _Writer:
         sets = [decision & 1 for decision in joined["decision"]]
         kinds = {decision >> 2 for decision, by_set in zip(joined["decision"], sets, strict=True) if not by_set}
         threshold = self.numbers([old if by_set else new for old, new, by_set in zip(thresholds, numeric, sets, strict=True)])
-        left, right, column, decision = (self.wholes(joined[key]) for key in ("left", "right", "column", "decision"))
+        left, right, column = (self.wholes(joined[key]) for key in ("left", "right", "column"))
         leaf_values, root = self.numbers(np.concatenate([tree.values for tree in trees])), self.wholes(roots)
-        lines = ["real value = x[" + column + "[node]];", f"int decision = {decision}[node], left;"]
         number_lines = self._numeric(kinds, threshold)
+        decides = any(sets) or any("decision" in line for line in number_lines)  # else the table would be a warning of the compiler
+        lines = ["real value = x[" + column + "[node]];", f"int decision = {self.wholes(joined['decision'])}[node], left;" if decides else "int left;"]
         if any(sets):
             bound, word = self.wholes(bounds), self.wholes(words)
             within = [f"int32_t begin = {bound}[(int32_t){threshold}[node]], length = (int32_t){bound}[(int32_t){threshold}[node] + 1] - begin;"]

@@ -48,12 +48,15 @@ class Judges:
     Args:
         store: where they get their folders.
         network: whether they may open connections.
+        on_work: called once, when the first of them is asked for.
     """
 
-    def __init__(self, store: Store, *, network: bool = False) -> None:
-        self.store, self.network = store, network
+    def __init__(self, store: Store, *, network: bool = False, on_work: Callable[[], None] = lambda: None) -> None:
+        self.store, self.network, self._on_work = store, network, on_work
         self.seats: list[tuple[str, Session]] = []
         self._stack = ExitStack()
+        # A child dies with the thread that started it (Linux sends the signal then, not at the end of the process): the threads stay as long as the children.
+        self.threads = self._stack.enter_context(ThreadPoolExecutor(MOST_AHEAD, thread_name_prefix="assay-lot"))
 
     def __enter__(self) -> Judges:
         return self
@@ -63,6 +66,8 @@ class Judges:
 
     def take(self, processes: int) -> list[tuple[str, Session]]:
         """So many seats: folder and process."""
+        if not self.seats:
+            self._on_work()
         while len(self.seats) < processes:
             folder = self._stack.enter_context(self.store.staging())
             self.seats.append((folder, self._stack.enter_context(Session(TARGET, folder=folder, network=self.network))))
@@ -98,7 +103,7 @@ class Judging:
                 judges = self._stack.enter_context(Judges(store, network=network))
             seats = judges.take(self.processes)
             self._folders, self._sessions = [folder for folder, _ in seats], [session for _, session in seats]
-            self._pool = self._stack.enter_context(ThreadPoolExecutor(self.processes, thread_name_prefix="assay-lot"))
+            self._pool = judges.threads
         except BaseException:
             self._stack.close()
             raise

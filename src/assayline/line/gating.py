@@ -34,6 +34,7 @@ Progress = Callable[[int, int, str], None]
 
 HASHED_FIRST_BYTES = 256 << 20  # a file this small is hashed before it is opened: a copy then costs nothing more
 SUFFIXES = {"released": ".parquet", "quarantined": ".parquet", "held": ".parquet", "profile": "", "report": ".json", "original": "", "environment": ".json"}
+SUFFIXES |= {"artefact": ".assay", "predictions": ".parquet", "trial": ".json"}  # of models
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Arrival:
         kind: of the lot.
         name: what the input is called where its path says nothing; "" for the path.
         replaces: lots that this one stands for, as soon as it is released.
+        own: the input is a Parquet file that this line has made.
         also: appends what has to be written in the transaction that publishes the lot, whose number it is given.
     """
 
@@ -69,6 +71,7 @@ class Arrival:
     kind: str = "table"
     name: str = ""
     replaces: Sequence[int] = ()
+    own: bool = False
     also: Callable[[Writing, LotRecord], None] | None = None
 
     def digest(self, content: str) -> str:
@@ -157,7 +160,7 @@ def _gate_path(
         seen = seen_before(project, flow, digest)
         if seen is not None:
             return again(project, flow, seen, shown, lease, arrival)
-        result, folder = judging.judged(place, request_for(project, flow, "", policy, replaces=bool(arrival.replaces)))
+        result, folder = judging.judged(place, {**request_for(project, flow, "", policy, replaces=bool(arrival.replaces)), "own": arrival.own})
     except (NotFound, Refused, LimitExceeded) as error:  # with a higher limit the same bytes can still be taken
         return Outcome(None, refusal(flow, shown, error), error)
     except InputError as error:

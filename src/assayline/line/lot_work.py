@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,8 @@ def gate_lot(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) ->
 
     Args:
         request: `path`; `folder` to write to; `past`: [{"name", "digest", "path", "codes"}], oldest first; `renames`; `rules`; `references`; `policy`; `temper`; `limits`;
-            `ahead`: whether to leave the profile in the folder, for who judges the next lot meanwhile.
+            `ahead`: whether to leave the profile in the folder, for who judges the next lot meanwhile; `own`: the input is a Parquet file that this line has made, which is
+            kept as it is where all of it goes to one place.
         tell: receives {"done", "total", "phase"}, and {"measured": {"digest", "file", "codes"}} once, if `ahead`.
     """
     table = open_table(request["path"], Limits(**request.get("limits") or {}))
@@ -104,7 +106,9 @@ def gate_table(table: Table, request: Mapping[str, Any], on_progress: Progress, 
     found = _renames(report.findings, report.verdict)
     written = Written(folder, table, report.verdict, rows, aside)
     profile = judged.profile
-    if len(rows):
+    if not len(rows) and not renames and request.get("own"):
+        written.keep(request["path"], report.input.rows)
+    elif len(rows):
         profile = written.write_and_measure(on_progress, (lambda released: Retyped(released, read.dtypes)) if isinstance(read, Retyped) else None)
     else:
         written.write(on_progress)
@@ -242,6 +246,19 @@ class Written:
         with self._all_rows():
             for ready in in_order(ready_of or self._prepared, self.table.pieces(), threads or workers()):
                 self._take(ready, on_progress)
+
+    def keep(self, path: str, rows: int) -> None:
+        """All rows to the main place, as the bytes they came in: there is no row that could get lost, and no sum of hashes to compare.
+
+        Args:
+            path: of the Parquet file the table is read from.
+            rows: that were counted in it.
+        """
+        self.files[self.main] = f"{self.main}.parquet"
+        with _writing(self.folder):
+            shutil.copyfile(path, os.path.join(self.folder, self.files[self.main]))
+        self.taken = rows
+        setattr(self, self.main, rows)
 
     def write_and_measure(self, on_progress: Progress, seen_as: Callable[[Table], Table] | None = None) -> Profile:
         """The same in the one pass that measures what goes to the main place; gives the profile of that.

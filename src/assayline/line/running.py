@@ -75,7 +75,7 @@ def run_line(
         MisuseError: there is no such source or step.
         LedgerError: ledger or store cannot be written; what was published before stays, and the same command finishes the work.
     """
-    for kind, asked, known in (("source", sources, line.sources), ("step", steps, line.steps)):
+    for kind, asked, known in (("source", sources, line.sources), ("step", steps, {**line.steps, **line.models})):
         for name in asked or ():
             if name not in known:
                 raise MisuseError(f"line {line.name!r} has no {kind} {name!r}; it has {', '.join(known) or 'none'}")
@@ -88,7 +88,7 @@ def run_line(
             runner.source(name, moment or datetime.now(UTC))
         for name in line.value().order():
             if steps is None or name in steps:
-                runner.step(name)
+                runner.model(name) if name in line.models else runner.step(name)
         if sources is None and steps is None:
             runner.watch(moment or datetime.now(UTC))
         runner.tell()
@@ -159,6 +159,35 @@ class Runner:
                 if self._asked_to_stop():
                     return
 
+    def model(self, name: str) -> None:
+        """Trains the next version of a model where it is due; its trial decides whether it is released."""
+        if self._asked_to_stop():
+            return
+        from .models.due import due, train
+
+        definition = self.line.models[name]
+        found = due(self.project, definition)
+        self.ran.waiting.pop(name, None)
+        if found is None:
+            return
+        if not found.lots:
+            self.ran.waiting[name] = definition.data
+            return
+        with held(self.project.ledger, f"run:{name}"):
+            found = due(self.project, definition)
+            if found is None:
+                return
+            self.ran.runs[name] = self.ran.runs.get(name, 0) + 1
+            self._tell("run", {"step": name, "inputs": {definition.data: list(found.lots)}})
+            try:
+                outcome, run = train(self.project, self.line.name, definition, found, self._tell)
+            except (MisuseError, InputError, MissingExtra) as error:
+                self.ran.problems.append(str(error))
+                self._tell("failed", {"step": name, "error": str(error)})
+                return
+            self._made_runs += run
+            self._published(outcome)
+
     def _describe(self, digests: Mapping[str, Mapping[str, Any]]) -> None:
         """Writes down what digests of runs stand for, once, so that a run can be repeated when the files are others."""
         with self.project.ledger.read() as connection:
@@ -199,8 +228,19 @@ class Runner:
     def _judging(self) -> Judges:
         from .ahead import Judges
 
-        self._judges = self._judges or self._stack.enter_context(Judges(self.project.store))
+        self._judges = self._judges or self._stack.enter_context(Judges(self.project.store, on_work=self._warm))
         return self._judges
+
+    def _warm(self) -> None:
+        """Something is about to be judged, so that steps will most likely be due: their process loads what it needs meanwhile."""
+        if self.line.steps:
+            self._working().warm(self.file)
+
+    def _working(self) -> StepWorker:
+        from .step_child import StepWorker
+
+        self._worker = self._worker or self._stack.enter_context(StepWorker())
+        return self._worker
 
     def _due(self, step: StepDefinition, code: Code, environment: str) -> list[Task]:
         waiting: dict[str, str] = {}
@@ -229,19 +269,17 @@ class Runner:
 
     def _worked(self, task: Task, folder: str) -> StepResult | None:
         """What the process of the steps made; None when it failed, which is written down."""
-        from .step_child import StepWorker
         from .step_inputs import request_of
 
         name = task.step.name
         self.ran.runs[name] = self.ran.runs.get(name, 0) + 1
         self._tell("run", {"step": name, "inputs": {one: [lot.lot for lot in lots] for one, lots in task.inputs.items()}})
-        self._worker = self._worker or self._stack.enter_context(StepWorker())
         try:
             request = request_of(self.project, task, self.file, folder)
         except (MisuseError, Damaged) as error:
             self._failed(task, {}, str(error), "failed")
             return None
-        made = self._worker.run(request, limits=self._limits(task), asked_to_stop=self._asked_to_stop)
+        made = self._working().run(request, limits=self._limits(task), asked_to_stop=self._asked_to_stop)
         if made.path is None:
             self._failed(task, made.costs, str(made.error), "stopped" if made.stopped_by else "failed")
             return None
@@ -280,7 +318,7 @@ class Runner:
         with self.project.ledger.read() as connection:
             replaces = run_records.replaceable(connection, task.step.name, task.place)
         facts = {"step": task.step.name, "code": task.code.digest, "environment": task.environment}
-        return Arrival(facts=facts, salt=f"{task.step.name} {task.place}", name=_name(task), replaces=replaces, also=also)
+        return Arrival(facts=facts, salt=f"{task.step.name} {task.place}", name=_name(task), replaces=replaces, own=True, also=also)
 
     def _entry(self, task: Task, state: str, output: int | None, costs: Mapping[str, float], error: str, columns: Mapping[str, Any] | None = None) -> dict[str, Any]:
         return {

@@ -190,6 +190,19 @@ class StepWorker:
         printed = (watched.tail + _end_of(log))[-KEPT_LOG_BYTES:].decode("utf-8", "replace")
         return _result(watched, reason, process.returncode, printed)
 
+    def warm(self, file: str) -> None:
+        """Starts the process before there is a step to run; it loads the engine and the line while others work.
+
+        Args:
+            file: of the line.
+        """
+        with contextlib.suppress(MisuseError):  # whoever runs a step is told
+            process = self._ready(file)
+            if process.stdin is not None:
+                with contextlib.suppress(OSError):
+                    process.stdin.write(json.dumps({"warm": file}).encode() + b"\n")
+                    process.stdin.flush()
+
     def _ready(self, file: str) -> subprocess.Popen[bytes]:
         try:
             about = os.stat(file)
@@ -354,7 +367,18 @@ def serve(parent: int) -> None:
 
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     for text in iter(requests.readline, b""):
-        send(_answer(json.loads(text), lambda rows: send({"progress": rows})))
+        request = json.loads(text)
+        if "warm" in request:
+            _load(request["warm"])
+        else:
+            send(_answer(request, lambda rows: send({"progress": rows})))
+
+
+def _load(file: str) -> None:
+    """Loads what runs steps, and the line. What is wrong with it is said when a step is to be run; what it prints belongs to no step."""
+    with contextlib.suppress(BaseException):
+        _find_modules(file)
+        importlib.import_module(WORK.partition(":")[0])._line(file, os.stat(file).st_mtime_ns)
 
 
 def _answer(request: Mapping[str, Any], tell: Callable[[int], None]) -> dict[str, Any]:
@@ -378,12 +402,16 @@ def _answer(request: Mapping[str, Any], tell: Callable[[int], None]) -> dict[str
 
 
 def _made(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    folder = os.path.dirname(os.path.abspath(str(request["file"])))
-    if folder not in sys.path:
-        sys.path.insert(0, folder)  # modules beside the line
+    _find_modules(str(request["file"]))
     module, _, name = str(request["work"]).partition(":")
     made: Mapping[str, Any] = getattr(importlib.import_module(module), name)(request, lambda progress: None)
     return made
+
+
+def _find_modules(file: str) -> None:
+    folder = os.path.dirname(os.path.abspath(file))
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # modules beside the line
 
 
 def _used() -> float:
