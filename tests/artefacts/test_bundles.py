@@ -9,6 +9,9 @@ import json
 import os
 import stat
 import struct
+import subprocess
+import sys
+import time
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -252,18 +255,58 @@ def test_a_pickle_called_a_bundle_is_unsafe(tmp_path: Path) -> None:
         read(tmp_path / "m.assay")
 
 
-def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
-    path = written_to(tmp_path)
-    before = path.read_bytes()
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "file").touch()
-    os.rename(path, tmp_path / "kept.assay")
+FULL = """
+import resource, sys
+from assayline.artefacts import read, write
+from assayline.errors import AssaylineError
+made = read(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    write(made, sys.argv[2])
+except AssaylineError as error:
+    print(error)
+"""
 
-    with pytest.raises(NotFound):
+
+def test_a_disk_that_is_full_leaves_what_was_there(tmp_path: Path) -> None:
+    source, target = written_to(tmp_path), tmp_path / "kept.assay"
+    target.write_bytes(b"the version before")
+
+    done = subprocess.run([sys.executable, "-c", FULL, str(source), str(target)], capture_output=True, text=True, check=False)
+
+    assert "what was there before is still there" in done.stdout, done.stderr
+    assert target.read_bytes() == b"the version before"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["kept.assay", "m.assay"]
+
+
+KILLED = """
+import sys
+from assayline.artefacts import read, write
+made = read(sys.argv[1])
+print("begin", flush=True)
+while True:
+    write(made, sys.argv[2])
+"""
+
+
+def test_a_writer_that_is_killed_leaves_a_whole_file(tmp_path: Path) -> None:
+    source, target = written_to(tmp_path), tmp_path / "kept.assay"
+    good = source.read_bytes()
+
+    for seconds in (0.0, 0.004, 0.011, 0.017, 0.023):
+        process = subprocess.Popen([sys.executable, "-c", KILLED, str(source), str(target)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(seconds)
+        process.kill()
+        process.communicate()
+
+        assert not target.exists() or target.read_bytes() == good
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="make the folder first"):
         write(bundle(), tmp_path / "nowhere" / "m.assay")
-
-    assert (tmp_path / "kept.assay").read_bytes() == before
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["kept.assay", "taken"]
 
 
 def test_golden_rows_say_what_changed() -> None:

@@ -140,6 +140,13 @@ def test_an_onnx_file_is_run_and_one_that_reaches_outside_is_refused(tmp_path: P
         bring_in_file(tmp_path / "custom", Problem("y"), columns=["a", "b"])
 
 
+def test_an_onnx_model_that_says_nothing_of_a_row_is_an_error_and_no_nan() -> None:
+    model = Onnx.of(graph(), classes=0)
+
+    with pytest.raises(Unreadable, match="nothing finite of 1 of 2 rows"):
+        model.predict(np.array([[np.nan, 1.0], [0.0, 2.0]]))
+
+
 def test_formats_that_are_not_read_say_what_to_do(tmp_path: Path) -> None:
     files = {
         b'{"learner": {"gradient_booster": {}}}': "export it as ONNX", (8).to_bytes(8, "little") + b'{"a":{}}': "numbers without the model",

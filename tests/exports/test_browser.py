@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from trained import boosted, encoded, every_predictor
+from trained import boosted, encoded, every_predictor, numbers_only
 
 import assayline.exports
 from assayline.artefacts import AsIs, Bundle, Calibrated, Golden, Interval, Linear, Predictor, Sandboxed
@@ -28,6 +28,7 @@ ODD = [np.nan, 0.0, -0.0, 1e-36, -1e-36, 1e-34, -0.5, 2.0, 31.0, 32.0, 64.0, 1e1
 BOOSTED = [
     boosted("regression", 0, zero_as_missing=True), boosted("regression", 0, use_missing=False), boosted("regression", 0, reg_sqrt=True), boosted("cross_entropy_lambda", 0),
     boosted("regression", 0, boosting="rf", bagging_freq=1, bagging_fraction=0.5), boosted("regression", 0, min_data_in_leaf=5000),
+    numbers_only(True), numbers_only(False),
 ]  # fmt: skip
 needs_node = pytest.mark.skipif(NODE is None, reason="NO NODE: node is not installed; the script of the page is not tried row for row")
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="NO BROWSER: no chromium is installed; the page is not opened")

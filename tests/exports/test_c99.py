@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from trained import boosted, encoded, every_predictor, linear
+from trained import boosted, encoded, every_predictor, linear, numbers_only
 
 from assayline.artefacts import Interval, Predictor, Sandboxed
 from assayline.artefacts.stored import Array
@@ -26,6 +26,7 @@ NAMES = ["speed", "load */ x", "city", "rain ?\\", "stop"]
 BOOSTED = [
     boosted("regression", 0, zero_as_missing=True), boosted("regression", 0, use_missing=False), boosted("regression", 0, reg_sqrt=True), boosted("cross_entropy_lambda", 0),
     boosted("regression", 0, boosting="rf", bagging_freq=1, bagging_fraction=0.5), boosted("regression", 0, min_data_in_leaf=5000),
+    numbers_only(True), numbers_only(False),
 ]  # fmt: skip
 
 if CC is None:

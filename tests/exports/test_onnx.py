@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from trained import boosted, encoded, every_predictor, linear, seasonal
+from trained import boosted, encoded, every_predictor, linear, numbers_only, seasonal
 
 from assayline.artefacts import Boosted, Calibrated, Interval, Onnx, Predictor, Sandboxed
 from assayline.artefacts.stored import Array
@@ -15,6 +15,7 @@ ODD = [np.nan, 0.0, -0.0, 1e-36, -1e-36, 1e-34, -0.5, 2.0, 31.0, 32.0, 64.0, 1e1
 BOOSTED = [
     boosted("regression", 0, zero_as_missing=True), boosted("regression", 0, use_missing=False), boosted("regression", 0, reg_sqrt=True), boosted("cross_entropy_lambda", 0),
     boosted("regression", 0, boosting="rf", bagging_freq=1, bagging_fraction=0.5), boosted("regression", 0, min_data_in_leaf=5000),
+    numbers_only(True), numbers_only(False),
 ]  # fmt: skip
 
 

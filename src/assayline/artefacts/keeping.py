@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from assayline.errors import LimitExceeded, NotFound, Refused, Unreadable
+from assayline.errors import AssaylineError, LimitExceeded, NotFound, Refused, Unreadable
 
 from .archive import MOST_BYTES, packed, unpacked
 from .bundle import Bundle, bundle_of
@@ -30,6 +30,7 @@ def write(bundle: Bundle, path: str | os.PathLike[str]) -> str:
 
     Raises:
         NotFound: the folder does not exist.
+        AssaylineError: the disk is full, or does not let us write; what was there before is still there.
     """
     target = Path(path)
     if target.is_dir():
@@ -44,9 +45,11 @@ def write(bundle: Bundle, path: str | os.PathLike[str]) -> str:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(beside, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(beside)
+        if isinstance(error, OSError):
+            raise AssaylineError(f"{target}: it cannot be written: {error.strerror}; what was there before is still there") from error
         raise
     with contextlib.suppress(OSError):  # the name, too, has to be on the disk; some systems cannot open folders
         folder = os.open(target.parent, os.O_RDONLY)

@@ -259,7 +259,7 @@ def _tree(pairs: dict[str, str], width: int, number: int, stored: Stored, name: 
     splits = count - 1
     values = numbers("leaf_value", count)
     for key in (*OF_SPLITS, *OF_LEAVES):
-        if key in pairs:
+        if key in pairs and not (splits == 0 and pairs[key] == ""):  # a tree that could not split leaves them empty
             numbers(key, splits if key in OF_SPLITS else count)
     numbers("shrinkage", 1)
     if not np.isfinite(values).all():
