@@ -124,7 +124,8 @@ def test_the_outline_goes_from_the_decision_to_what_it_rests_on(churn: Document)
 
     assert outline == [
         ("h1", "churn v8"), ("h2", "Outcomes, on the same rows"), ("h3", "q1-labelled"), ("h3", "austria-2026"), ("h2", "What it means per segment"), ("h3", "q1-labelled"),
-        ("h2", "To fix 1"), ("h2", "To look at 2"), ("h2", "Notes 1"), ("h2", "Over releases 8"), ("h2", "What else was looked at"), ("h3", "Fairness"), ("h3", "Robustness"), ("h3", "Privacy"), ("h3", "Time, memory and size"),
+        ("h2", "To fix 1"), ("h2", "To look at 2"), ("h2", "Notes 1"), ("h2", "Over releases 8"),
+        ("h2", "What else was looked at"), ("h3", "Fairness"), ("h3", "Robustness"), ("h3", "Privacy"), ("h3", "Time, memory and size"),
         ("h3", "Quality of the labels"), ("h2", "How it was trained"), ("h3", "Learning curve"), ("h3", "What a better score costs"), ("h3", "How many features it takes"),
         ("h3", "What it looks at"), ("h2", "Your own tests 5"), ("h2", "What it was trained on 2"), ("h2", "About this version"), ("h2", "Limits"), ("h2", "Where it was made"),
     ]  # fmt: skip
@@ -239,7 +240,10 @@ def test_charts_are_drawn_only_where_there_is_something_to_compare(churn: Docume
 
 
 @PAGES
-@pytest.mark.parametrize("document", [{}, {"version": "x:v1"}, {"trial": {}, "trained": {}, "about": None}, {"history": [{}, {}], "trial": {"sets": [{}], "suite": [{}]}, "tags": [{}], "data": [{}]}])
+@pytest.mark.parametrize(
+    "document",
+    [{}, {"version": "x:v1"}, {"trial": {}, "trained": {}, "about": None}, {"history": [{}, {}], "trial": {"sets": [{}], "suite": [{}]}, "tags": [{}], "data": [{}]}],
+)
 def test_older_documents_have_a_page(view: Callable[[Document], str], document: Document) -> None:
     page = Structure(view(document))
 
@@ -247,7 +251,7 @@ def test_older_documents_have_a_page(view: Callable[[Document], str], document: 
     assert len(page.all_of("h1")) == 1
 
 
-ODD = [None, "", "x", -1, 0, 7, 1e308, -1e308, 5e-324, float("nan"), float("inf"), "inf", True, [], {}, [[]], [None], [1, "a"], {"a": 1}, {"sentence": 3}]
+ODD: list[Any] = [None, "", "x", -1, 0, 7, 1e308, -1e308, 5e-324, float("nan"), float("inf"), "inf", True, [], {}, [[]], [None], [1, "a"], {"a": 1}, {"sentence": 3}]
 
 
 @settings(max_examples=150, deadline=None)
@@ -269,7 +273,8 @@ def test_no_value_in_any_place_breaks_a_page_or_a_card(churn_once: Document, dat
     card = model_card(document)
 
     assert [(page.unbalanced, page.open) for page in pages] == [([], []), ([], [])]
-    assert not any(re.search(r"\b(nan|inf)\b", value) for page in pages for _, attributes in page.elements for name, value in attributes.items() if name in ("d", "x", "cx", "y", "cy", "transform"))
+    drawn = [value for page in pages for _, attributes in page.elements for name, value in attributes.items() if name in ("d", "x", "cx", "y", "cy", "transform")]
+    assert not any(re.search(r"\b(nan|inf)\b", value) for value in drawn)
     assert card.startswith("# Model card")
 
 
