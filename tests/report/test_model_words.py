@@ -37,6 +37,22 @@ def test_a_loss_of_money_is_told_as_cost_with_its_ends_in_order(compared: Callab
     assert headline(model_of(document)) == "demand v3 must not follow v2 before somebody has looked: it costs about 2,000 EUR more per 1,000 predictions (between 1,000 and 3,000)."
 
 
+@pytest.mark.parametrize(
+    ("comparison", "said"),
+    [
+        ({"outcome": "slightly worse", "estimate": -0.1, "low": -0.15, "high": -0.05}, "it costs about 100 EUR more per 1,000 predictions (between 50 and 150), less than the margin"),
+        ({"outcome": "not worse", "estimate": 0.1, "low": -0.1, "high": 0.3}, "it costs no more, and probably saves about 100 EUR per 1,000 predictions (a saving between −100 and 300)"),
+        ({"outcome": "not worse", "estimate": -0.01, "low": -0.02, "high": 0.01}, "it costs no more beyond the margin, about 10 EUR per 1,000 predictions (between −10 and 20)"),
+        ({"outcome": "undecided", "estimate": 0.1, "low": -0.9, "high": 1.3, "more_rows": 1200},
+         "label 1,200 more rows to know; so far it saves about 100 EUR per 1,000 predictions (a saving between −900 and 1,300)"),
+        ({"outcome": "undecided", "estimate": -0.1, "low": None, "high": None}, "more labelled rows are needed to know; so far it costs about 100 EUR more per 1,000 predictions"),
+        ({"outcome": "not worse", "estimate": 0.0, "low": 0.0, "high": 0.0, "test": "identical"}, "it gives the same answers"),
+    ],
+)
+def test_every_outcome_in_money_is_a_sentence(compared: Callable[..., Document], a_model: Callable[..., Document], comparison: Document, said: str) -> None:
+    assert said in headline(model_of(a_model(compared(**{**MONEY, **comparison}))))
+
+
 def test_a_difference_that_may_be_none_is_not_called_a_gain(compared: Callable[..., Document], a_model: Callable[..., Document]) -> None:
     said = headline(model_of(a_model(compared("not worse", estimate=0.1, low=-0.1, high=0.3))))
 

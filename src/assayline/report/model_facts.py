@@ -168,11 +168,9 @@ class Training:
 
     @property
     def chosen(self) -> int | None:
-        """The place of the choice in the leaderboard: the entry it names, the longest such name; the best score where it names none."""
-        named = [place for place, one in enumerate(self.leaderboard) if one.name and (self.choice == one.name or self.choice.startswith((one.name + " ", one.name + ",", one.name + ":")))]
-        if named:
-            return max(named, key=lambda place: len(self.leaderboard[place].name))
-        return None
+        """The place of the choice in the leaderboard: the entry with the longest name that it begins with; None where it names none."""
+        named = [place for place, one in enumerate(self.leaderboard) if one.name and f"{self.choice} ".startswith((f"{one.name} ", f"{one.name},", f"{one.name}:"))]
+        return max(named, key=lambda place: len(self.leaderboard[place].name), default=None)
 
 
 @dataclass(frozen=True)
