@@ -42,6 +42,19 @@ def test_the_bar_of_a_training_says_how_far_it_is_and_what_leads() -> None:
     assert "\x1b]0;" not in messages.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
 
 
+def test_where_training_stands_after_a_fit_can_be_told_at_once() -> None:
+    messages = terminal()
+
+    with train_progress(messages) as told:
+        told("begin", {"budget_seconds": 60.0, "metric": "auc"})
+        told("fit", {"stage": "10 %", "trying": "linear", "name": "plain", "score": 0.8})
+        told("fit", {"stage": "50 %", "trying": "boosted", "name": "", "score": float("nan")})
+
+    out = written(messages)
+    assert "50 %" in out
+    assert "2 fits, best plain 0.8" in out
+
+
 def test_the_bar_of_a_training_is_gone_at_the_end() -> None:
     messages = terminal()
 
