@@ -497,7 +497,8 @@ def _hostile_model(*, everything: bool) -> dict[str, Any]:
 
     def turned(value: Any, name: str = "") -> Any:
         if isinstance(value, dict):
-            return {key: turned(one, str(key)) for key, one in value.items()} | ({HOSTILE[next(places) % 21]: HOSTILE[next(places) % 21]} if name in ("environment", "evidence", "privacy") else {})
+            more = {HOSTILE[next(places) % 21]: HOSTILE[next(places) % 21]} if name in ("environment", "evidence", "privacy") else {}
+            return {key: turned(one, str(key)) for key, one in value.items()} | more
         if isinstance(value, list):
             return [turned(one, name) for one in value]
         return HOSTILE[next(places) % len(HOSTILE)] if isinstance(value, str) and name not in kept else value

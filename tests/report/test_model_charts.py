@@ -109,7 +109,7 @@ def test_a_baseline_that_is_far_off_does_not_press_the_champion_into_a_dot() -> 
 
 
 def test_a_baseline_that_is_near_shares_the_scale() -> None:
-    low, high = charts.reach([against(0.01, 0.002, 0.02), against(0.03, 0.02, 0.04, "baseline")])
+    _, high = charts.reach([against(0.01, 0.002, 0.02), against(0.03, 0.02, 0.04, "baseline")])
 
     assert high > 0.04
 
@@ -169,3 +169,16 @@ def test_a_chart_says_its_numbers_in_words(churn: Document, a_model: Callable[..
     said = charts.trade_off(told.trained.leaderboard, told.trained.chosen, "auc")
 
     assert "lightgbm 63 leaves + linear, 0.8491, 38.2 µs a row, 1.5 MB" in said
+
+
+def test_the_choice_is_the_entry_with_the_longest_name_it_begins_with() -> None:
+    names = ["lightgbm", "lightgbm 63 leaves", "light"]
+    chosen = [model_of({"trained": {"choice": choice, "leaderboard": [{"name": name} for name in names]}}).trained.chosen for choice in ("lightgbm 63 leaves: 0.85", "lightgbm", "forest")]
+
+    assert chosen == [1, 0, None]
+
+
+def test_marks_close_to_each_other_have_different_labels() -> None:
+    marks = charts.ticks(0.5, 0.5000004, 4)
+
+    assert len({one.said for one in marks}) == len(marks) > 2

@@ -30,6 +30,7 @@ MOST_CANDIDATES = 40
 FAR = 3.0  # as far as this many times the champion's own interval a baseline still shares its scale; beyond, an arrow says so
 FAR_BELOW = 3.0  # likewise a candidate in training, in widths of the others
 LEAST_RADIUS, MOST_RADIUS = 6.0, 19.0
+SAME = 1e-9  # values that differ by less, as a share of their size, cannot be told apart by any label
 LOG_FROM = 20.0  # times for one row that differ by more are compared by their ratio
 
 # Around (0, 0): a shape for each verdict, so that nobody needs the colours.
@@ -84,9 +85,8 @@ def outcome_class(outcome: str) -> str:
 
 def ticks(low: float, high: float, most: int) -> tuple[Tick, ...]:
     """Round numbers between two values, at most about so many."""
-    if not high > low or not math.isfinite(high - low):
-        ends = sorted({low, high})
-        return tuple(Tick(one, words.number(one)) for one in ends)
+    if not math.isfinite(high - low) or not high - low > SAME * max(abs(low), abs(high)):
+        return tuple({said: Tick(one, said) for one in (low, high) for said in (words.number(one),)}.values())
     rough = (high - low) / max(most, 1)
     if rough <= 0 or not math.isfinite(rough):
         return (Tick(low, words.number(low)), Tick(high, words.number(high)))
@@ -101,7 +101,7 @@ def ticks(low: float, high: float, most: int) -> tuple[Tick, ...]:
 
 
 def _said(value: float, step: float) -> str:
-    if abs(value) >= 1e7 or step < 1e-6:
+    if abs(value) >= 1e7 or step < 1e-9:
         return words.number(value)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     if digits and abs(step * 10**digits - 2.5) < 0.01:
@@ -114,7 +114,7 @@ def _said(value: float, step: float) -> str:
 
 def _framed(xs: Sequence[float], ys: Sequence[float], *, wide: float = WIDE, high: float = HIGH, by_ratio: bool = False, pad_x: float = 0.0, foot: float = 40.0) -> Frame:
     low, top = min(ys), max(ys)
-    room = (top - low) * 0.08 if top > low else abs(top) * 0.05 or 0.5
+    room = (top - low) * 0.08 if top - low > SAME * max(abs(low), abs(top)) else abs(top) * 0.05 or 0.5
     low, top = (low - room, top + room) if math.isfinite(top - low) else (low, top)
     rows = ticks(low, top, 4)
     left = max((width(one.said) for one in rows), default=0) * LETTER + 10

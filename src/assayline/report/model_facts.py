@@ -10,7 +10,7 @@ A document comes as JSON, possibly from an older version or from a stranger's tr
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,9 @@ Document = Mapping[str, Any]
 MOST = 2_000  # entries of any list: past it a document was not made for people
 AMOUNTS = ("estimate", "effect", "gap", "drop", "difference", "loss")
 """Keys under which a part of a trial keeps the amount that its sentence speaks of."""
+
+FOUND = ("found", "unequal", "fragile", "exposed")
+"""Keys under which a part of a trial keeps whether there is more to it than chance."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ class Candidate:
     size_bytes: int
     row_microseconds: float | None
     share: float | None
+    chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,11 +172,12 @@ class Training:
 
     @property
     def chosen(self) -> int | None:
-        """The place of the choice in the leaderboard: the entry it names, the longest such name; the best score where it names none."""
-        named = [place for place, one in enumerate(self.leaderboard) if one.name and (self.choice == one.name or self.choice.startswith((one.name + " ", one.name + ",", one.name + ":")))]
-        if named:
-            return max(named, key=lambda place: len(self.leaderboard[place].name))
-        return None
+        """The place of the choice in the leaderboard: the entry that says so, else the one with the longest name that it begins with; None where there is none."""
+        marked = next((place for place, one in enumerate(self.leaderboard) if one.chosen), None)
+        if marked is not None:
+            return marked
+        named = [place for place, one in enumerate(self.leaderboard) if one.name and f"{self.choice} ".startswith((f"{one.name} ", f"{one.name},", f"{one.name}:"))]
+        return max(named, key=lambda place: len(self.leaderboard[place].name), default=None)
 
 
 @dataclass(frozen=True)
@@ -357,12 +362,17 @@ def training_of(told: Document) -> Training:
 def candidate_of(one: Document) -> Candidate:
     """An entry of the leaderboard."""
     score, low, high, seconds, row_microseconds, share = (number(one.get(name)) for name in ("score", "low", "high", "seconds", "row_microseconds", "share"))
-    return Candidate(text(one.get("name")), score, low, high, seconds, count(one.get("size_bytes")), row_microseconds, share)
+    return Candidate(text(one.get("name")), score, low, high, seconds, count(one.get("size_bytes")), row_microseconds, share, one.get("chosen") is True)
 
 
 def importance_of(told: object) -> tuple[tuple[str, float], ...]:
-    """Features with their shares of the weight, the greatest first."""
-    known = [(text(one.get("feature")), share) for one in mappings(told) if (share := number(one.get("share"))) is not None and share >= 0]
+    """Features with their shares of the weight, the greatest first; where only the rise of the loss is known without each, its share of all rises."""
+    several = [(text(one.get("feature")) or text(one.get("column")), number(one.get("share")), number(one.get("rise"))) for one in mappings(told)]
+    known = [(name, share) for name, share, _ in several if share is not None and share >= 0]
+    rises = [(name, rise) for name, _, rise in several if rise is not None and rise > 0]
+    whole = sum(rise for _, rise in rises)
+    if not known and 0 < whole < float("inf"):
+        known = [(name, rise / whole) for name, rise in rises]
     return tuple(sorted(known, key=lambda one: -one[1]))
 
 
@@ -424,21 +434,36 @@ def _comparison(one: Document) -> Comparison:
 def _aspects(told: Document) -> dict[str, tuple[Detail, ...]]:
     found = {}
     for name, said in told.items():
-        if name == "importance" and importance_of(said):
-            found[name] = tuple(Detail(feature, share, given={"feature": feature, "share": share}) for feature, share in importance_of(said))
-            continue
-        several = [mapping(said)] if isinstance(said, Mapping) else mappings(said)
-        details = tuple(_detail(one) for one in several if one)
+        if name == "importance":
+            listed = said.get("columns", said.get("features")) if isinstance(said, Mapping) else said
+            shares = [Detail(feature, share, given={"feature": feature, "share": share}) for feature, share in importance_of(listed)]
+            notes = [Detail(note) for one in mappings(listed) if (note := text(one.get("note")) or text(one.get("sentence")))]
+            details = (*shares, *notes)
+        else:
+            details = tuple(_details(said))
         if details:
             found[name] = details
     return found
 
 
+def _details(said: object) -> Iterator[Detail]:
+    """The entries of a list, one mapping alone, or those that a mapping without a sentence of its own holds."""
+    for one in [mapping(said)] if isinstance(said, Mapping) else mappings(said):
+        inner = [value for value in one.values() if isinstance(value, Mapping) and "sentence" in value]
+        if "sentence" not in one and inner:
+            yield from (_detail(mapping(value)) for value in inner)
+        elif one:
+            yield _detail(one)
+
+
 def _detail(one: Document) -> Detail:
     amount = next((known for name in AMOUNTS if (known := number(one.get(name))) is not None), None)
-    found = one.get("found")
+    before, after = number(one.get("loss_before")), number(one.get("loss_after"))
+    if amount is None and before is not None and after is not None:
+        amount = number(after - before)
+    found = next((one[name] for name in FOUND if isinstance(one.get(name), bool)), None)
     return Detail(
-        text(one.get("sentence")), amount, number(one.get("low")), number(one.get("high")), count(one.get("rows")), found if isinstance(found, bool) else None, one
+        text(one.get("sentence")), amount, number(one.get("low")), number(one.get("high")), count(one.get("rows")), found, one
     )
 
 

@@ -139,11 +139,15 @@ def _figures(told: Model) -> list[tuple[str, str, str, str]]:
         against = shown(one.versus.rpartition(":")[2] or one.versus, 24)
         times, unit = model_words.scaled(one)
         if one.estimate is not None:
-            low, high = (None if end is None else end * times for end in (one.low, one.high))
-            bounds = model_words.interval(low, high)
-            label = f"{unit} saved per {times:,.0f} {model_words.rows_are(told)}" if one.metric == model_words.MONEY else f"Gain in {model_words.title(one.metric)}"
+            lost = one.estimate < 0 and (one.high is None or one.high <= 0)
+            ends = [None if end is None else end * (-times if lost else times) for end in (one.low, one.high)]
+            bounds = model_words.interval(*(reversed(ends) if lost else ends))
+            of_rows = f"per {times:,.0f} {model_words.rows_are(told)}"
+            money = f"{unit} {'lost' if lost else 'saved'} {of_rows}"
+            label = money if one.metric == model_words.MONEY else f"{'Loss' if lost else 'Gain'} in {model_words.title(one.metric)}"
             class_ = {"better": "al-tile-good", "worse": "al-tile-bad", "slightly worse": "al-tile-look", "undecided": "al-tile-look"}.get(one.outcome, "")
-            figures.append((label, model_words.signed(one.estimate * times), f"against {against}{', ' + bounds if bounds else ''}", class_))
+            amount = model_words.about(-one.estimate * times) if lost else model_words.signed(one.estimate * times)
+            figures.append((label, amount, f"against {against}{', ' + bounds if bounds else ''}", class_))
         figures += [
             (model_words.first_up(model_words.title(score.metric)),
              model_words.valued(score.value, score.metric, model_words.currency(score.unit)), _scored_on(of, score.unit), "")
@@ -249,7 +253,8 @@ def _scores(of: OnSet) -> Markup | None:
     rows = [
         element(
             "tr", element("th", model_words.title(one.metric), scope="row"), element("td", model_words.valued(one.value, one.metric, one.unit), class_="al-num"),
-            element("td", _direction(one.higher_is_better)), element("td", model_words.METRICS[one.metric].says if one.metric in model_words.METRICS else "", class_="al-found-cell"),
+            element("td", _direction(one.higher_is_better), class_="al-verdict-cell"),
+            element("td", model_words.METRICS[one.metric].says if one.metric in model_words.METRICS else "", class_="al-found-cell"),
         )
         for one in of.scores[:MOST_TABLE]
     ]  # fmt: skip
@@ -343,7 +348,8 @@ def _release(one: Release, told: Model, names: Sequence[str]) -> Markup:
         cells.append(element("td", model_words.valued(score.value, score.metric, score.unit) if score is not None else "-", class_="al-num"))
     champion = " (champion)" if told.champion and one.version == told.champion else ""
     after = f", {shown(one.state, 20)}" if one.state and one.state not in ("released", "held", "rejected") else ""
-    return element("tr", element("th", element("bdi", shown(one.version, 40)), champion, scope="row"), element("td", moment(one.at)), verdict_cell(one.verdict, after), *cells)
+    when = element("td", moment(one.at), class_="al-verdict-cell")
+    return element("tr", element("th", element("bdi", shown(one.version, 40)), champion, scope="row"), when, verdict_cell(one.verdict, after), *cells)
 
 
 # What else the trials looked at.
@@ -557,7 +563,7 @@ def _data(told: Model) -> Markup | None:
     rows = [
         element(
             "tr", element("th", element("bdi", shown(one.flow, NAME)), scope="row"), element("td", shown(one.lot, 20), class_="al-num"),
-            element("td", f"{one.rows:,}", class_="al-num"), verdict_cell(one.verdict), element("td", moment(one.at)),
+            element("td", f"{one.rows:,}", class_="al-num"), verdict_cell(one.verdict), element("td", moment(one.at), class_="al-verdict-cell"),
         )
         for one in told.data[:MOST_TABLE]
     ]  # fmt: skip

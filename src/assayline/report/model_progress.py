@@ -32,7 +32,8 @@ NAME = 28
 class TrainProgress:
     """Called with the events of a training.
 
-    "begin" (`budget_seconds`, `rows`, `metric`), "stage" (`share`, `rows`, `candidates`), "fitted" (`name`, `score`), "incumbent" (`name`, `score`).
+    "begin" (`budget_seconds`, `rows`, `metric`), "stage" (`share`, or `rows`, or `name`), "fitted" (`name`, `score`), "incumbent" (`name`, `score`); or, after every fit, "fit" with
+    all at once (`stage`, `trying`, and of the model in front `name` and `score`).
     """
 
     def __init__(self, bar: Progress | None, encoding: str = "utf-8") -> None:
@@ -50,9 +51,11 @@ class TrainProgress:
         if kind == "stage":
             share, rows = number(what.get("share")), count(what.get("rows"))
             self._stage = f"{words.percent(share)} of the rows" if share is not None else words.counted(rows, "row") if rows else text(what.get("name"))
-        elif kind == "fitted":
+        elif kind == "fit":
+            self._stage = text(what.get("stage")) or self._stage
+        if kind in ("fitted", "fit"):
             self._fitted += 1
-        elif kind == "incumbent":
+        if kind in ("incumbent", "fit") and text(what.get("name")):
             score = number(what.get("score"))
             value = f" {model_words.valued(score, self._metric)}" if score is not None else ""
             self._best = f"best {shown(text(what.get('name')), NAME, encoding=self._encoding)}{value}"

@@ -167,21 +167,25 @@ def headline(told: Model) -> str:
     of, one = found
     champion = _follower(told, one.versus)
     where = _elsewhere(told, of, one)
-    signed = told.signed is not None and not told.signed.expired
-    verdict = told.judged
-    if told.champion and told.champion == told.version:
+    verdict, signed = told.judged, told.signed
+    in_use = told.champion != "" and told.champion == told.version
+    vouched = signed is not None and not signed.expired and told.state == "released"
+    forbidden = verdict is not None and verdict >= Verdict.HOLD and not vouched
+    if in_use:
         start = f"{name} is the version in use"
-    elif verdict is not None and verdict >= Verdict.HOLD and signed and told.state == "released" and told.signed is not None:
-        start = f"{name} follows {champion} on the word of {shown(told.signed.author, 40)}"
+    elif verdict is not None and verdict >= Verdict.HOLD and vouched and signed is not None:
+        start = f"{name} follows {champion} on the word of {shown(signed.author, 40)}"
     elif verdict is not None and verdict >= Verdict.REJECT:
         start = f"{name} must not be used"
     elif one.outcome == "undecided":
         return f"Whether {name} may follow {champion} is not decided: {brings(one, told)}{where}."
-    elif verdict is not None and verdict >= Verdict.HOLD:
+    elif forbidden:
         start = f"{name} must not follow {champion} before somebody has looked"
     else:
         start = f"{name} may follow {champion}"
-    return f"{start}: {brings(one, told)}{where}."
+    # A person who waits with a good version, or takes a bad one, has other reasons than this comparison.
+    although = not in_use and (_rank(one) >= FINE) == forbidden
+    return f"{start}{', although' if although else ':'} {brings(one, told)}{where}."
 
 
 def _elsewhere(told: Model, of: OnSet, one: Comparison) -> str:
@@ -222,13 +226,19 @@ def brings(one: Comparison, told: Model) -> str:
     if one.metric == MONEY and one.estimate is not None:
         return _money(one, told)
     metric = title(one.metric)
-    values = f"{metric} {valued(one.candidate_value, one.metric)} against {valued(one.champion_value, one.metric, one.unit)}"
+    values = f"{valued(one.candidate_value, one.metric)} against {valued(one.champion_value, one.metric, one.unit)}"
     if one.outcome == "undecided":
-        return f"label {words.counted(one.more_rows, 'more row', 'more rows')} to know, so far {values}" if one.more_rows else f"more labelled rows are needed to know, so far {values}"
-    how = {"better": "it is better", "worse": "it is worse", "slightly worse": "it is slightly worse, within the margin", "not worse": "it is no worse"}.get(one.outcome, "")
-    bounds = interval(one.low, one.high)
-    change = f", {'a gain' if (one.low or 0.0) >= 0 else 'a change'} {bounds}" if bounds else ""
-    return f"{how + ', ' if how else ''}{values}{change}"
+        return f"{_label(one)}, so far {metric} {values}"
+    how = {"better": "it is better in", "worse": "it is worse in", "slightly worse": "it is slightly worse, within the margin, in", "not worse": "it is no worse in"}.get(one.outcome, "it has")
+    lost = one.high is not None and one.high < 0
+    bounds = interval(None if one.high is None else -one.high, None if one.low is None else -one.low) if lost else interval(one.low, one.high)
+    kind = "a loss" if lost else "a gain" if one.low is not None and one.low > 0 else "the change"
+    of = " of" if bounds.startswith("at ") else ""
+    return f"{how} {metric}, {values}{f' ({kind}{of} {bounds})' if bounds else ''}"
+
+
+def _label(one: Comparison) -> str:
+    return f"label {words.counted(one.more_rows, 'more row', 'more rows')} to know" if one.more_rows else "more labelled rows are needed to know"
 
 
 def _money(one: Comparison, told: Model) -> str:
@@ -246,9 +256,11 @@ def _money(one: Comparison, told: Model) -> str:
     saved = f"{'saves' if estimate >= 0 else 'costs'} about {about(abs(estimate))} {unit}{'' if estimate >= 0 else ' more'} {per}"
     held = f" ({'a saving ' if low is not None or high is not None else ''}{bounds})" if bounds else ""
     if one.outcome == "undecided":
-        label = f"label {words.counted(one.more_rows, 'more row', 'more rows')} to know; so far" if one.more_rows else "more labelled rows are needed to know; so far"
-        return f"{label} it {saved}{held}"
-    return f"it costs no more, and probably {saved}{held}" if estimate > 0 else f"it costs no more beyond the margin: it {saved}{held}"
+        return f"{_label(one)}; so far it {saved}{held}"
+    if estimate > 0:
+        return f"it costs no more, and probably {saved}{held}"
+    bounds = interval(None if high is None else -high, None if low is None else -low)
+    return f"it costs no more beyond the margin, about {about(-estimate)} {unit} {per}{f' ({bounds})' if bounds else ''}"
 
 
 def between(low: float | None, high: float | None) -> str:
@@ -318,7 +330,7 @@ def costs(told: Model) -> str:
                     what = f"answering {said[1]} where {said[0]} is true" if true != decided else f"answering {said[1]} rightly"
                     parts.append(f"{what} {'costs' if amount > 0 else 'brings'} {valued(abs(amount), unit=unit)}")
         return first_up("; ".join(parts)) + "." if parts else ""
-    return f"A table of costs over {words.counted(len(classes), 'class', 'classes')}, in {shown(unit, 24)}." if classes else ""
+    return f"A table of costs over {words.counted(len(classes), 'class', 'classes')}{', in ' + shown(unit, 24) if unit else ''}." if classes else ""
 
 
 def deciding_score(of: OnSet) -> Score | None:
