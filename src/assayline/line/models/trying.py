@@ -179,7 +179,7 @@ class Trying:
                 try:
                     name = str(self._asked({"artefact": copy, "look": True, "sets": [], "label": path}, folder, path)["name"])
                 except InputError as error:
-                    return self._unopened(model, path, digest, error, folder, arrival)
+                    return Outcome(None, refusal("", path, error), error)  # nobody knows whose it is
             else:
                 name = model
             check_name(name)
@@ -195,7 +195,7 @@ class Trying:
                 try:
                     tried = self._tried(name, place, copy, folder, None, trained_on)
                 except InputError as error:
-                    return self._unopened(name, path, digest, error, folder, arrival)
+                    return self._unopened(name, path, digest, error, folder, arrival, lease)
                 if following is not None:
                     self.ahead(following, model)
                 return publish(self.project, name, self._worked(path, digest, tried, arrival), lease, folder)
@@ -291,24 +291,18 @@ class Trying:
             arrival=Arrival(facts=facts, kind=KIND, also=with_trial),
         )  # fmt: skip
 
-    def _unopened(self, model: str | None, path: str, digest: str, error: InputError, folder: str, arrival: Arrival) -> Outcome:
-        """An artefact that cannot be opened or would run code: kept as it came, where it is known whose it is."""
-        if model is None:
-            return Outcome(None, refusal("", path, error), error)
+    def _unopened(self, model: str, path: str, digest: str, error: InputError, folder: str, arrival: Arrival, lease: Lease) -> Outcome:
+        """An artefact that cannot be opened or would run code: kept as it came."""
         unsafe = type(error).__name__ in UNSAFE
         finding: dict[str, Any] = {
             "code": "unsafe_artefact" if unsafe else "unreadable", "layer": "signature", "severity": 0.95, "columns": [], "where": error.place or None, "rows": 0,
             "sentence": f"{error}.", "evidence": {}, "suggestion": error.next_step, "examples": [], "picture": {},
         }  # fmt: skip
-        with self._held(model) as lease:
-            seen = seen_before(self.project, model, digest)
-            if seen is not None:
-                return again(self.project, model, seen, path, lease, arrival)
-            worked = Worked(
-                input=path, digest=digest, verdict=Verdict.HOLD, state="unreadable", rows=dict.fromkeys(records.ROWS, 0), files={"original": COPY},
-                report={"findings": [finding]}, arrival=Arrival(facts=arrival.facts, kind=KIND),
-            )  # fmt: skip
-            outcome = publish(self.project, model, worked, lease, folder)
+        worked = Worked(
+            input=path, digest=digest, verdict=Verdict.HOLD, state="unreadable", rows=dict.fromkeys(records.ROWS, 0), files={"original": COPY},
+            report={"findings": [finding]}, arrival=Arrival(facts=arrival.facts, kind=KIND),
+        )  # fmt: skip
+        outcome = publish(self.project, model, worked, lease, folder)
         return Outcome(outcome.lot, {**outcome.document, "error": str(error)}, error)
 
 
