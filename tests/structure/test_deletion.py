@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "assayline"
 # From the top of the tower downwards: what stands below or beside a part may not need it.
 LAYERS = (
-    ("cli", "report"), ("line",), ("certificate",), ("scanning", "ledger", "notices", "arrivals", "environments"), ("judgement", "rules", "lineage"), ("detectors", "tables"),
+    ("cli", "report"), ("line",), ("certificate",), ("scanning", "ledger", "notices", "arrivals", "environments"), ("judgement", "rules", "lineage", "training", "trials", "exports"),
+    ("artefacts",), ("framing",), ("detectors", "tables"),
     ("measures",), ("core",),
 )  # fmt: skip
 PARTS = [(part, layer, height) for height, layer in enumerate(LAYERS[:-1]) for part in layer]

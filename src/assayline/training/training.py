@@ -149,7 +149,7 @@ def _enter_seasonal(race: Race, plan: Plan) -> None:
 def _season(plan: Plan, sample: Sample) -> list[int]:
     """Positions of the key's codes, the hour and the weekday, while their combinations are fewer than a quarter of the rows."""
     features = plan.features
-    wanted = [at for at, one in enumerate(features) if one.kind == "code" and one.sources and one.sources[0] in plan.problem.keys]
+    wanted = [at for at, one in enumerate(features) if one.categories and one.sources and one.sources[0] in plan.problem.keys]
     wanted += [at for part in ("hour", "weekday", "month") for at, one in enumerate(features) if one.kind == "time" and one.name.endswith(f":{part}")]
     found, cells = list[int](), 1.0
     for at in wanted:

@@ -90,4 +90,4 @@ def _columns(bundle: Bundle) -> dict[int, Any]:
     if not isinstance(bundle.plan, Plan):
         return {}
     by_name = {column.name: column for column in bundle.plan.columns}
-    return {place: by_name[one.sources[0]] for place, one in enumerate(bundle.plan.features) if one.kind == "code" and len(one.sources) == 1 and one.sources[0] in by_name}
+    return {place: by_name[one.sources[0]] for place, one in enumerate(bundle.plan.features) if one.categories and len(one.sources) == 1 and one.sources[0] in by_name}
