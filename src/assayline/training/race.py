@@ -26,6 +26,7 @@ LEAST_ROWS = 1_000  # of a part: on fewer rows the order of recipes says little 
 MOST_TESTED = 20_000  # rows a recipe is scored on in the first two heats
 DENSE = 30_000_000  # cells of the dense view of a linear model: 240 MB; of more rows as many are drawn
 MOST_ENTRIES = 40  # recipes taken to all rows: beyond that, the best of them is best by luck
+KEPT_CELLS = 40_000_000  # out-of-fold predictions that are kept: 320 MB
 BEHIND = 2.0  # standard errors of the paired difference on the first fold, behind which a neighbour is given up
 
 
@@ -351,8 +352,8 @@ class Race:
                 grown = grow(self.binned, recipe, learn, test, scaled_target(self.sample.y, recipe), self.clock, 0.1 * self.left, seed=self.seed, rounds=60)
                 recipe = self._pruned(recipe, grown)
             self.run(recipe, SIMPLICITY["boosted"], self.left, gate=len(self.entries) > 6)
-        number = 1
-        while self.left > 0 and len(self.entries) < MOST_ENTRIES and number < 4 * MOST_ENTRIES:
+        number, most = 1, min(MOST_ENTRIES, max(8, KEPT_CELLS // (len(self.rows) * max(self.sample.classes, 1))))
+        while self.left > 0 and len(self.entries) < most and number < 4 * MOST_ENTRIES:
             number += 1
             trees = sorted((one for one in self.entries if one.simplicity == SIMPLICITY["boosted"]), key=lambda one: float(losses(self.y, one.said).mean()))
             if not trees or min(one.seconds for one in trees[:3]) > self.left:

@@ -255,7 +255,9 @@ def _blend(pool: Sequence[Entry], share: Floats) -> Predictor:
 
 
 def _probable(trained: Trained, race: Race, said: Floats, folds: Sequence[Whole], cost: Cost | None) -> Trained:
-    found, learned = calibration(race.y, said, folds, race.weights)
+    # Pooling of neighbours is a loop over rows, once for each fold and once for all.
+    tries = () if 3e-6 * len(race.rows) * (len(folds) + 1) < 0.3 * race.clock.left else ("platt", "temperature")
+    found, learned = calibration(race.y, said, folds, race.weights, tries=tries)
     if learned is not None:
         said = learned.mapped(said)
         trained = replace(trained, predictor=onto(trained.predictor, learned))
