@@ -21,9 +21,9 @@ _STEP = 262_144  # distinct texts hashed at once: keeps the arrays of their runs
 
 def followed_series(table: pl.DataFrame, name: str, path: tuple[str, ...]) -> pl.Series:
     """A column, or the field inside it; all null where the column or the field is not there."""
-    if name not in table.columns:
+    series: pl.Series | None = table.get_column(name, default=None)
+    if series is None:
         return pl.Series(name, [None] * table.height, dtype=pl.Null)
-    series = table.get_column(name)
     for field in path:
         if series.dtype == pl.Object:
             series = pl.Series(name, [one.get(field) if isinstance(one, dict) else None for one in series.to_list()], dtype=pl.Object)

@@ -17,6 +17,7 @@ from .typos import spellings
 HASHES = 8  # min-hash features of a dirty category; Cerda and Varoquaux 2020 find most of the gain of 30 in the first ten
 BUCKETS = 16  # hashed features of a free text, beside its best words
 LONGEST = 2_000  # characters of a text that are read: the rest of a page does not name a category, and a row must not cost seconds
+REMEMBERED = 1_024  # texts whose features a reader of categories remembers
 WORDS = 200  # words of a text that are read
 PARTS = ("elapsed_days", "year", "month", "day", "weekday", "hour")
 LIST_PARTS = ("length", "mean", "least", "greatest")
@@ -150,7 +151,24 @@ def _code_reader(column: Column) -> Cell:
         found = label(value)
         return (NAN,) if found is None else (find(found),)
 
-    return read
+    return _remembering(read)
+
+
+def _remembering(read: Cell) -> Cell:
+    """The same function, which knows the texts it met last: categories come again."""
+    met: dict[str, Sequence[float]] = {}
+
+    def recall(value: object) -> Sequence[float]:
+        if type(value) is not str:
+            return read(value)
+        found = met.get(value)
+        if found is None:
+            if len(met) >= REMEMBERED:
+                met.clear()
+            found = met[value] = read(value)
+        return found
+
+    return recall
 
 
 def code_finder(column: Column) -> Callable[[str], float]:
@@ -188,7 +206,7 @@ def time_features(moment: int | None, column: Column) -> tuple[float, ...]:
     days, rest = divmod(moment, DAY)
     day = dt.date.fromordinal(days + 719_163)
     every = {
-        "elapsed_days": (moment - column.reference) / DAY, "year": float(day.year), "month": float(day.month), "day": float(day.day),
+        "elapsed_days": float(moment - column.reference) / DAY, "year": float(day.year), "month": float(day.month), "day": float(day.day),
         "weekday": float((days + 3) % 7), "hour": rest / 3_600_000_000,
     }  # fmt: skip
     return tuple(every[part] for part in column.parts)
@@ -231,7 +249,7 @@ def _hash_reader(column: Column) -> Cell:
             (min([(gram * factor + addend) & MASK for gram in grams]) >> 32) / 4_294_967_296.0 for factor, addend in zip(MULTIPLIERS, ADDENDS, strict=True)
         )
 
-    return read
+    return _remembering(read)
 
 
 _APART = re.compile(r"[^\w]+")

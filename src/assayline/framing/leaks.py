@@ -4,7 +4,7 @@ Every criterion is nearly exact on purpose. A column that predicts well is what 
 
 - *identifier*: no two rows share a value, and the values are not measured quantities (labels, or whole numbers without gaps, or named like one);
 - *target copy*: class and column determine each other in 99.5 % of the rows; or a number that is a straight or monotone function of the target to within
-  one part in 100,000 of its variance; or labels that cut the sorted target into one stretch each;
+  one part in 100,000 of its variance; or labels that cut the sorted target into one stretch each, without a gap between;
 - *parts sum to the target*: columns whose sum or difference is the target in 99 % of the rows;
 - *known only later*: a column that is filled, or is not zero, exactly for one class; that equals the target of a later row; or that holds the
   total, mean, least or greatest target of all rows of its key.
@@ -30,6 +30,7 @@ RECALL = 0.98  # of each class, so that a rare class is not outvoted
 EXACT = 0.99999  # of the variance; today's price of a share explains 0.9999 of tomorrow's
 SUMS = 0.99  # of the rows; the rest may be typing errors
 UNIQUE = 0.99  # of the filled rows
+GAP = 5.0  # times the widest of the ten steps around it may the step between two bands be
 MOST_PARTS = 40  # numeric columns of which sums are tried: 780 pairs
 MOST_ROWS = 20_000  # rows that sums are tried on
 AHEAD = 3  # rows that are looked ahead
@@ -161,7 +162,10 @@ def _parted(numbers: Floats, classes: Floats) -> float:
 def of_numbers(contents: Mapping[str, Content], target: Floats) -> list[Leak]:
     """Copies of a number: straight or monotone functions of it, and labels that cut it into stretches."""
     leaks: list[Leak] = []
-    for name, content in contents.items():
+    rows = _some_rows(target)
+    target = target[rows]
+    for name, whole in contents.items():
+        content = Content(None if whole.numbers is None else whole.numbers[rows], whole.labels[rows], whole.different, whole.words)
         if content.numbers is not None:
             both = ~np.isnan(target) & ~np.isnan(content.numbers)
             if both.sum() < max(LEAST_ROWS, RECALL * (~np.isnan(target)).sum()):
@@ -172,7 +176,7 @@ def of_numbers(contents: Mapping[str, Content], target: Floats) -> list[Leak]:
                 leaks.append(Leak(name, "target copy", f"a straight line through it gives {straight:.4%} of the variance of the target."))
             elif len(np.unique(ours)) >= LEAST_ROWS and both.sum() >= 100 and (ranked := _explained(_ranks(ours), _ranks(theirs))) >= EXACT:
                 leaks.append(Leak(name, "target copy", f"it rises or falls with the target in every row (rank correlation {np.sqrt(ranked):.6f})."))
-        if content.words and _cuts(content, target):
+        if name not in {leak.column for leak in leaks} and (content.words or content.different <= 50) and _cuts(content, target):
             leaks.append(Leak(name, "target copy", f"its {content.different} values cut the sorted target into one stretch each."))
     return leaks
 
@@ -180,8 +184,9 @@ def of_numbers(contents: Mapping[str, Content], target: Floats) -> list[Leak]:
 def _explained(one: Floats, other: Floats) -> float:
     with np.errstate(all="ignore"):
         one, other = one - one.mean(), other - other.mean()
-        below = float((one @ one) * (other @ other))
-        explained = float((one @ other) ** 2) / below if 0 < below < np.inf else 0.0
+        # No BLAS: its threads cost more than such a sum.
+        below = float((one * one).sum() * (other * other).sum())
+        explained = float((one * other).sum() ** 2) / below if 0 < below < np.inf else 0.0
     return explained if np.isfinite(explained) else 0.0
 
 
@@ -198,17 +203,20 @@ def _cuts(content: Content, target: Floats) -> bool:
     if np.bincount(labels, minlength=content.different).min() < LEAST_CLASS or len(np.unique(ours)) < 4 * content.different:
         return False
     order = np.lexsort((labels, ours))
-    return int((np.diff(labels[order]) != 0).sum()) == content.different - 1
+    cuts = np.flatnonzero(np.diff(labels[order]))
+    if len(cuts) != content.different - 1:
+        return False
+    # Bands of one number meet. Where a wide gap lies between, the label is a cause and the target its effect.
+    steps = np.diff(ours[order])
+    return all(steps[cut] <= GAP * np.delete(steps[max(0, cut - 5) : cut + 6], min(cut, 5)).max() for cut in cuts.tolist())
 
 
 def sums(contents: Mapping[str, Content], target: Floats, without: Sequence[str]) -> list[Leak]:
     """Columns that add up to the target, or whose difference it is: pairs one by one, more of them by least squares."""
     names = [name for name, content in contents.items() if content.numbers is not None and name not in without and content.different > 2][:MOST_PARTS]
-    known = np.flatnonzero(~np.isnan(target))
+    known = _some_rows(target)
     if len(known) < LEAST_ROWS or len(names) < 2:
         return []
-    if len(known) > MOST_ROWS:  # every n-th by the size of the target: the same rows whatever their order
-        known = known[np.argsort(target[known], kind="stable")][:: len(known) // MOST_ROWS]
     matrix = np.stack([values[known] for name in names if (values := contents[name].numbers) is not None], axis=1)
     ours = target[known]
     with np.errstate(all="ignore"):
@@ -228,6 +236,12 @@ def sums(contents: Mapping[str, Content], target: Floats, without: Sequence[str]
             shown = " and ".join(names[at] for at in parts)
             return [Leak(names[at], "parts sum to the target", f"{shown}: together they give the target.") for at in parts]
     return []
+
+
+def _some_rows(target: Floats) -> Integers:
+    """Rows with a target: all, or of many every n-th by its size, so that the order of the table matters only among equal targets."""
+    known = np.flatnonzero(~np.isnan(target))
+    return known if len(known) <= 2 * MOST_ROWS else known[np.argsort(target[known], kind="stable")][:: len(known) // MOST_ROWS]
 
 
 def _same(made: Floats, target: Floats, tolerance: float) -> bool:

@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 import numpy as np
@@ -34,6 +34,9 @@ NUMBERS = 0.5  # share of the filled cells that read as numbers, above which a t
 CODES = 0.005  # share of digits with leading zeros above which a column holds codes and no numbers (as in assayline.measures)
 DEEPEST = 3  # fields inside fields that are followed
 MOST_FIELDS = 64  # fields of one nested column
+MOST_LOOKED_AT = 4_096  # different values looked at to say what a column holds: a share of one half is then known to ±1.6 %
+FEW_WORDS = 0.01  # share of a column of numbers above which its words become a feature of their own
+PROSE = 4  # words a cell, from which different texts are prose and no names
 MOST_WORDS = 32  # words of a free text with a feature of their own; the rest share `column.BUCKETS`
 LEAST_TEXTS = 5  # rows that a word must be in
 LEAST_VISITS = 5  # rows per key, from which a model can learn something about a single key
@@ -80,8 +83,13 @@ def frame(table: pl.DataFrame, problem: Problem, *, seed: int = 0) -> Plan:
         sources=tuple(Source(name, str(table[name].dtype)) for name in sorted(table.columns)), target_style=style, unused=tuple(unused), rows=table.height,
     )  # fmt: skip
     plan = _timed(plan, table)
-    contents = {column.shown: _content(column, followed_series(table, column.name, column.path)) for column in reversed(plan.columns)}
+    contents = {column.shown: content_of(column, followed_series(table, column.name, column.path)) for column in reversed(plan.columns)}
     return _described(_backed(_without_leaks(plan, table, contents), table), contents, table)
+
+
+def columns_of(table: pl.DataFrame, without: Set[str] = frozenset()) -> tuple[Column, ...]:
+    """What the columns of a table hold, without a question asked of them; sorted by name."""
+    return tuple(column for name in sorted(table.columns) if name not in without for column in _learned_columns(table.get_column(name)))
 
 
 def _named(table: pl.DataFrame, problem: Problem) -> Problem:
@@ -101,10 +109,18 @@ def _named(table: pl.DataFrame, problem: Problem) -> Problem:
 
 def _tallied(series: pl.Series) -> list[tuple[object, int]]:
     """The different values of a column that are there, each with its number of rows; most frequent first, ties by their text."""
+    if series.dtype == pl.String:
+        table = series.alias("v").drop_nulls().value_counts(name="n").sort(["n", "v"], descending=[True, False])
+        return list(zip(table["v"].to_list(), table["n"].to_list(), strict=True))
     values, rows = distinct(series)
     counts = np.bincount(rows, minlength=len(values)) if len(values) else np.zeros(0, dtype=np.int64)
     there = [(value, int(count)) for value, count in zip(values, counts, strict=True) if value is not None and value == value]
     return sorted(there, key=lambda one: (-one[1], str(one[0])))
+
+
+def _some(values: list[tuple[object, int]]) -> list[tuple[object, int]]:
+    """Enough of the different values to say what a column holds, whatever the order of its rows."""
+    return values if len(values) <= MOST_LOOKED_AT else values[:: len(values) // MOST_LOOKED_AT]
 
 
 def _tallied_labels(values: Sequence[tuple[object, int]]) -> Counter[str]:
@@ -125,8 +141,10 @@ def _ranked(counts: Counter[str]) -> list[str]:
 
 def _learned_target(series: pl.Series, task: str) -> tuple[str, tuple[str, ...], tuple[str, ...], tuple[int, ...], NumberStyle]:
     values = _tallied(series)
+    style = learned_style([(value, count) for value, count in _some(values) if isinstance(value, str)])
+    if task == "regression" or (not task and len(values) > MOST_LOOKED_AT and series.dtype.is_numeric()):
+        return "regression", (), (), (), style
     counts = _tallied_labels(values)
-    style = learned_style([(value, count) for value, count in values if isinstance(value, str)])
     task = task or _found_task(values, counts, style)
     if task == "regression":
         return task, (), (), (), style
@@ -169,14 +187,14 @@ def _positive(keys: Sequence[str], counts: Counter[str]) -> str:
         return yes[0]
     if len(no) == 1 and no[0] != "-1":
         return next(key for key in keys if key != no[0])
-    return min(keys, key=lambda key: (counts[key], key))
+    return min(keys, key=lambda key: (counts[key], -keys.index(key)))
 
 
 # ---- what a column is
 
 
 def _is_empty(series: pl.Series) -> bool:
-    return series.null_count() == len(series) or not _tallied_labels(_tallied(series))
+    return series.null_count() == len(series) or not _tallied_labels(_some(_tallied(series)))
 
 
 def _learned_columns(series: pl.Series, path: tuple[str, ...] = ()) -> list[Column]:
@@ -244,7 +262,8 @@ def _learned_list(series: pl.Series, path: tuple[str, ...]) -> list[Column]:
 def _learned_text(series: pl.Series, path: tuple[str, ...]) -> list[Column]:
     """A column of text, or of something that only has a text: a boolean, numbers, times, categories or prose."""
     name = series.name
-    values = _tallied(series)
+    every = _tallied(series)
+    values = _some(every)
     counts = _tallied_labels(values)
     total = counts.total()
     if not total:
@@ -258,22 +277,26 @@ def _learned_text(series: pl.Series, path: tuple[str, ...]) -> list[Column]:
         if sum(count for value, count in texts if micros(value, style) is not None) > NUMBERS * total:
             return _learned_time(series, Column(name, "time", path, time=style))
     read = learned_style(texts)
-    wordy = [(value, count) for value, count in values if math.isnan(number(value, read))]
-    numeric = total - _tallied_labels(wordy).total()
+    words = _tallied_labels([(value, count) for value, count in values if math.isnan(number(value, read))])
     zeros = sum(count for value, count in texts if LEADING_ZERO.match(value.strip()) and value.strip().isdigit())
-    if numeric > NUMBERS * total and zeros <= CODES * total:
-        words = _tallied_labels(wordy)
+    if total - words.total() > NUMBERS * total and zeros <= CODES * total:
         found = _if_varied([Column(name, "number", path, number=read)], series)
-        return found + ([_coded(Column(name, "word", path, number=read), words, total)] if words.total() > 0.01 * total else [])
+        if words.total() > FEW_WORDS * total:
+            words = words if every is values else _tallied_labels([(value, count) for value, count in every if math.isnan(number(value, read))])
+            found.append(_coded(Column(name, "word", path, number=read), words, len(series) - series.null_count()))
+        return found
     lengthy = sum(len(found[1]) * count for found, count in ((words_of(value), count) for value, count in values) if found) / total
-    if len(counts) > FEW_LABELS and lengthy >= 4 and len(counts) > 0.3 * total:
+    if every is not values:
+        counts = _tallied_labels(every)
+        total = counts.total()
+    if len(counts) > FEW_LABELS and lengthy >= PROSE and len(counts) > 0.3 * total:
         return _learned_words(series, path)
     if len(counts) == 1 and total == len(series):
         return []
-    found = [_coded(Column(name, "code", path), counts, total)]
+    coded = [_coded(Column(name, "code", path), counts, total)]
     if len(counts) > FEW_LABELS:
-        found.append(Column(name, "hash", path))
-    return found
+        coded.append(Column(name, "hash", path))
+    return coded
 
 
 def _least(total: int) -> int:
@@ -331,21 +354,22 @@ def _timed(plan: Plan, table: pl.DataFrame) -> Plan:
         name = clocks[0].name
     column = next((column for column in clocks if column.name == name), None)
     if name and column is None:  # one moment only, or numbers that count something else
-        return replace(plan, time=name, time_style=_time_style(table.get_column(name)))
+        return replace(plan, time=name, time_style=time_style(table.get_column(name)))
     return replace(plan, time=name, time_style=column.time if column else plan.time_style)
 
 
-def _time_style(series: pl.Series) -> TimeStyle:
+def time_style(series: pl.Series) -> TimeStyle:
+    """How a column writes its moments."""
     zone = series.dtype.time_zone or "" if isinstance(series.dtype, pl.Datetime) else ""
     return TimeStyle(day_first=learned_order([(value, count) for value, count in _tallied(series) if isinstance(value, str)]), zone="" if zone == "UTC" else zone)
 
 
-def _content(column: Column, series: pl.Series) -> Content:
+def content_of(column: Column, series: pl.Series) -> Content:
     """A column as the search for leaks sees it."""
     if column.reading in ("number", "truth", "time"):
         if column.reading == "time":
-            values, known = moments(series, column.time)
-            numbers = np.where(known, values / 1e6, np.nan)
+            micros_there, known = moments(series, column.time)
+            numbers = np.where(known, micros_there / 1e6, np.nan)
         else:
             numbers = block(column, series)[:, 0]
         filled = ~np.isnan(numbers)

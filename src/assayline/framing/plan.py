@@ -102,10 +102,15 @@ class Plan:
             float64, shape (rows, features), rows in the order of the table; NaN where nothing is known, never infinite.
         """
         names = self.names_in(table)
-        made = [block(column, followed_series(table, names.get(column.name, ""), column.path)) for column in self.columns]
+        made = np.empty((table.height, len(self.features)))
+        at = 0
+        for column in self.columns:
+            width = len(column.features)
+            made[:, at : at + width] = block(column, followed_series(table, names.get(column.name, ""), column.path))
+            at += width
         if self.lags:
-            made.append(lag_block(self, table, names))
-        return np.ascontiguousarray(np.hstack(made)) if made else np.empty((table.height, 0))
+            made[:, at:] = lag_block(self, table, names)
+        return made
 
     def names_in(self, table: pl.DataFrame) -> dict[str, str]:
         """Which column of a table each known column is: by its name, its normalised name, or what stands in it; see `recognising`."""

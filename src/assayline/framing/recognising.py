@@ -19,6 +19,7 @@ LEAST_ROWS = 100  # rows from which a column's contents say what it is: deciles 
 LEAST_LABELS = 3  # categories that must come again: yes and no are in every table
 KNOWN = 0.95  # share of rows whose category must be known
 CLOSE = 0.1  # largest difference of a decile, as a share of the distance from the first to the last: twice what 100 rows of one column show by chance
+MOST_PAIRS = 256  # of a missing column and a new one: where everything has another name, nothing is unambiguous, and every pair costs a look at both
 APART = 0.5  # the next best candidate must be this far away, or the answer is not unambiguous
 
 
@@ -93,7 +94,7 @@ def matched(sources: Sequence[Source], table: pl.DataFrame) -> dict[str, str]:
     missing = [source for source in sources if source.findable and source.name not in found]
     taken = set(found.values())
     free = [name for name in table.columns if name not in taken]
-    if not missing or not free or table.height < LEAST_ROWS:
+    if not missing or not free or table.height < LEAST_ROWS or len(missing) * len(free) > MOST_PAIRS:
         return found
     distances = np.array([[_distance(source, table.get_column(name)) for name in free] for source in missing])
     for row, source in enumerate(missing):
