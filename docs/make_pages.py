@@ -25,6 +25,7 @@ FAMILIES = {
     "nature": "what the data is; notes, not faults",
     "rule": "what users demand",
     "environment": "what programs run on",
+    "model": "versions of models, on trial",
     "file": "what reading itself noticed",
 }
 BY_THE_SCAN = ("duplicate_lot",)  # needs the files themselves, which no detector sees
@@ -60,7 +61,7 @@ def _link(code: str) -> str:
 def _finder(code: str, family: str, detectors: list[str]) -> str:
     if detectors:
         return ", ".join(f"`{name}`" for name in sorted(set(detectors)))
-    by_family = {"file": "the readers", "rule": "the rules of a flow", "environment": "[`assay env`](parity.md)"}
+    by_family = {"file": "the readers", "rule": "the rules of a flow", "environment": "[`assay env`](parity.md)", "model": "[`assay trial`](models.md)"}
     return by_family.get(family) or ("the scan" if code in BY_THE_SCAN else "no detector yet")
 
 

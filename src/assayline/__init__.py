@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from .errors import AssaylineError, LotHeld
     from .line.api import gate
     from .line.definition import Line
+    from .line.model_definition import Model
     from .line.progress import progress
     from .scanning import scan
+    from .trials import cost_matrix, per_unit, trial
 
-__all__ = ["AssaylineError", "Cell", "Finding", "Line", "LotHeld", "Report", "Table", "Verdict", "__version__", "gate", "progress", "scan"]
+__all__ = ["AssaylineError", "Cell", "Finding", "Line", "LotHeld", "Model", "Report", "Table", "Verdict", "__version__", "cost_matrix", "gate", "per_unit", "progress", "scan", "trial"]
 
 _HOMES = {
     "Cell": "core", "Finding": "core", "Report": "core", "Verdict": "core", "AssaylineError": "errors", "LotHeld": "errors", "Line": "line.definition",
-    "gate": "line.api", "progress": "line.progress", "scan": "scanning",
+    "Model": "line.model_definition", "cost_matrix": "trials", "per_unit": "trials", "trial": "trials", "gate": "line.api", "progress": "line.progress", "scan": "scanning",
 }  # fmt: skip
 
 

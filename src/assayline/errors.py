@@ -4,6 +4,7 @@
     ├── InputError            the input could not be read (exit code 2)
     │   ├── NotFound          there is nothing there
     │   ├── Refused           policy: a link out of the folder, a FIFO, a device, a pickle
+    │   │   └── UnsafeArtefact  a model file that runs code when it is loaded
     │   ├── Unreadable        damaged, truncated, encrypted, or not the format it claims
     │   ├── LimitExceeded     time, memory, decompression ratio, nesting or size
     │   └── ChangedWhileRead  the file grew or was replaced under the reader
@@ -64,6 +65,10 @@ class NotFound(InputError):
 
 class Refused(InputError):
     """Policy forbids to open it: a link that leaves its folder, a FIFO, a socket, a device, a pickle."""
+
+
+class UnsafeArtefact(Refused):
+    """A model file that runs code when it is loaded, or names types that nobody allowed; nothing of it was run."""
 
 
 class Unreadable(InputError):

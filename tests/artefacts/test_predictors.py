@@ -7,10 +7,13 @@ import json
 import lightgbm
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from trained import boosted, encoded, every_predictor, linear
 
 from assayline.artefacts import Blend, Boosted, Calibrated, Constant, Interval, Linear, Predictor, Seasonal, Selected, load_predictor
 from assayline.artefacts.linear import linked
+from assayline.artefacts.stored import Stored, plain, written
 from assayline.errors import InputError, MisuseError
 
 X = encoded(400, seed=1)
@@ -85,6 +88,16 @@ def test_a_missing_and_a_superfluous_member_are_named(model: Predictor) -> None:
         load_predictor({**good, "code.py": b"print()"})
 
 
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20))
+def test_any_number_reads_back_to_the_same_bits(bits: list[int]) -> None:
+    values = np.array(bits, dtype=np.uint64).view(np.float64)
+    values = np.where(np.isnan(values), np.nan, values)
+
+    again = Stored({}, "m").array(json.loads(written({"values": plain(values)})), "values", len(values), finite=False)
+
+    assert again.tobytes() == values.tobytes()
+
+
 def test_a_linear_model_says_what_its_estimator_says() -> None:
     from sklearn.linear_model import LogisticRegression
 
@@ -152,15 +165,22 @@ def test_every_kind_of_missing_value_walks_the_way_lightgbm_walks(options: dict[
     assert np.allclose(said, model.predict(odd), rtol=1e-12, atol=1e-12)
 
 
-def test_trees_that_walk_in_a_circle_are_refused_before_lightgbm_sees_them() -> None:
-    members = boosted("regression", 0).members()
-    text = members["model.txt"].decode()
-    start = text.index("left_child=")
-    line = text[start : text.index("\n", start)]
-    circle = text.replace(line, "left_child=" + " ".join(["0"] * len(line.split())), 1)
+@pytest.mark.parametrize(
+    "more",
+    [
+        {}, {"monotone_constraints": [1, 0, 0, 0, 0]}, {"extra_trees": True, "path_smooth": 1.0}, {"data_sample_strategy": "goss"}, {"use_quantized_grad": True},
+        {"boost_from_average": False}, {"interaction_constraints": [[0, 1], [2, 3]]},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("constant", [False, True])
+def test_whatever_lightgbm_was_told_its_text_is_read(more: dict[str, object], constant: bool) -> None:
+    data = lightgbm.Dataset(np.column_stack([X[:, :4], np.full(len(X), np.nan)]), np.ones(len(X)) if constant else X[:, 0], feature_name=["ü", "b c", "d", "e", "f"])
+    booster = lightgbm.train({"verbosity": -1, "num_threads": 1, **more}, data, 4)
 
-    with pytest.raises(InputError, match=r"model\.txt: tree 0: its nodes do not form a tree"):
-        load_predictor({**members, "model.txt": circle.encode()})
+    model = Boosted.of(booster, 0)
+
+    assert np.array_equal(model.predict(X), booster.predict(X))
+    assert np.allclose(model.forest().predict(X), booster.predict(X), rtol=1e-12, atol=1e-12)
 
 
 def test_linear_leaves_are_refused_with_what_to_do() -> None:

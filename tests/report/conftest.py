@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import math
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -459,3 +462,71 @@ def hostile_flow() -> Callable[..., Document]:
 @pytest.fixture
 def a_lot_page() -> Callable[..., Document]:
     return _a_lot_page
+
+
+# Documents of models, as the command line gives them with --json.
+
+
+def _churn() -> dict[str, Any]:
+    """The document of `assay model show churn:v8`: everything a version can have."""
+    told: dict[str, Any] = json.loads((Path(__file__).parent / "churn_v8.json").read_text(encoding="utf-8"))
+    return told
+
+
+def _compared(outcome: str, *, metric: str = "rmse", unit: str = "", estimate: float = 1.2, low: float | None = 0.4, high: float | None = 2.1, **changed: Any) -> dict[str, Any]:
+    """A comparison of a version with another one."""
+    return {
+        "with": "demand:v2", "as": "champion", "outcome": outcome, "metric": metric, "unit": unit, "candidate_value": 38.1, "champion_value": 39.3, "estimate": estimate, "low": low,
+        "high": high, "margin": 0.2, "rows": 900, "rows_needed": 0, "more_rows": 0, "test": "bootstrap", "sentence": f"demand:v3 on spring: {outcome}.", **changed,
+    }  # fmt: skip
+
+
+def _a_model(*comparisons: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    """A regression on one test set, without anything that is not always there."""
+    scores = [{"metric": "rmse", "value": 38.1, "unit": "", "higher_is_better": False}]
+    return {
+        "model": "demand", "version": "demand:v3", "verdict": "release", "state": "released", "champion": "demand:v2", "about": {"name": "demand", "task": "regression", "target": "rides"},
+        "trial": {"label": "demand:v3", "sets": [{"set": "spring", "rows": 900, "scores": scores, "comparisons": list(comparisons)}]}, **changed,
+    }  # fmt: skip
+
+
+def _hostile_model(*, everything: bool) -> dict[str, Any]:
+    """The document of churn with hostile texts: in place of every text, or of those that are no words of ours."""
+    kept = frozenset() if everything else frozenset({"verdict", "state", "as", "outcome", "metric", "by", "task", "unit"})
+    places = itertools.count()
+
+    def turned(value: Any, name: str = "") -> Any:
+        if isinstance(value, dict):
+            return {key: turned(one, str(key)) for key, one in value.items()} | ({HOSTILE[next(places) % 21]: HOSTILE[next(places) % 21]} if name in ("environment", "evidence", "privacy") else {})
+        if isinstance(value, list):
+            return [turned(one, name) for one in value]
+        return HOSTILE[next(places) % len(HOSTILE)] if isinstance(value, str) and name not in kept else value
+
+    told: dict[str, Any] = turned(_churn())
+    return told
+
+
+@pytest.fixture
+def churn() -> Document:
+    return _churn()
+
+
+@pytest.fixture(scope="session")
+def churn_once() -> Document:
+    """The same, for tests of many examples; they copy what they change."""
+    return _churn()
+
+
+@pytest.fixture
+def compared() -> Callable[..., Document]:
+    return _compared
+
+
+@pytest.fixture
+def a_model() -> Callable[..., Document]:
+    return _a_model
+
+
+@pytest.fixture
+def hostile_model() -> Callable[..., Document]:
+    return _hostile_model

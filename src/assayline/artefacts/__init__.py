@@ -7,20 +7,37 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .blend import Blend
     from .boosted import Boosted
+    from .bundle import Bundle, bundle_of
     from .calibrated import Calibrated
     from .constant import Constant
+    from .encoder import AsIs, Encoder
+    from .foreign import Brought, bring_in, bring_in_file
+    from .golden import Difference, Golden, check_golden
     from .interval import Interval
+    from .keeping import read, write
     from .layout import Layout
     from .linear import Linear
+    from .onnx_model import Onnx
     from .predictor import Predictor, load_predictor
+    from .sandboxed import Sandboxed
     from .seasonal import Seasonal
     from .selected import Selected
+    from .surroundings import environment_here, fits_here
+    from .unsafe import recognised, refuse_unsafe
 
-__all__ = ["Blend", "Boosted", "Calibrated", "Constant", "Interval", "Layout", "Linear", "Predictor", "Seasonal", "Selected", "load_predictor"]
+__all__ = [
+    "AsIs", "Blend", "Boosted", "Brought", "Bundle", "Calibrated", "Constant", "Difference", "Encoder", "Golden", "Interval", "Layout",
+    "Linear", "Onnx", "Predictor", "Sandboxed", "Seasonal", "Selected", "bring_in", "bring_in_file", "bundle_of", "check_golden",
+    "environment_here", "fits_here", "load_predictor", "read", "recognised", "refuse_unsafe", "write",
+]  # fmt: skip
 
 _HOMES = {
-    "Blend": "blend", "Boosted": "boosted", "Calibrated": "calibrated", "Constant": "constant", "Interval": "interval", "Layout": "layout", "Linear": "linear",
-    "Predictor": "predictor", "Seasonal": "seasonal", "Selected": "selected", "load_predictor": "predictor",
+    "AsIs": "encoder", "Blend": "blend", "Boosted": "boosted", "Brought": "foreign", "Bundle": "bundle", "Calibrated": "calibrated",
+    "Constant": "constant", "Difference": "golden", "Encoder": "encoder", "Golden": "golden", "Interval": "interval", "Layout": "layout",
+    "Linear": "linear", "Onnx": "onnx_model", "Predictor": "predictor", "Sandboxed": "sandboxed", "Seasonal": "seasonal",
+    "Selected": "selected", "bring_in": "foreign", "bring_in_file": "foreign", "bundle_of": "bundle", "check_golden": "golden",
+    "environment_here": "surroundings", "fits_here": "surroundings", "load_predictor": "predictor", "read": "keeping",
+    "recognised": "unsafe", "refuse_unsafe": "unsafe", "write": "keeping",
 }  # fmt: skip
 
 

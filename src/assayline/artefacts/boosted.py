@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assayline.errors import MissingExtra, MisuseError
+from assayline.errors import MissingExtra, MisuseError, Unreadable
 
-from .stored import DOCUMENT, Array, Stored, matrix, written
-from .trees import Forest, read_forest
+from .stored import AGAIN, DOCUMENT, Array, Stored, matrix, written
+from .trees import END, Forest, read_forest
 
 if TYPE_CHECKING:
     import lightgbm
@@ -37,8 +37,8 @@ class Boosted:
     classes: int
     width: int
     threads: int = 0
-    _loaded: list[Any] = field(default_factory=list, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _loaded: list[Any] = field(default_factory=list, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     kind = "boosted"
 
     @classmethod
@@ -96,7 +96,12 @@ class Boosted:
                     import lightgbm
                 except ImportError as error:
                     raise MissingExtra("predicting with boosted trees", extra="models", package="lightgbm") from error
-                self._loaded.append(lightgbm.Booster(model_str=self.text))
+                # What stands behind the trees (parameters of training) is not needed to predict, and not checked by anybody.
+                trees = self.text[: self.text.index(END) + len(END)]
+                try:
+                    self._loaded.append(lightgbm.Booster(model_str=trees))
+                except lightgbm.basic.LightGBMError as error:
+                    raise Unreadable("the model", f"LightGBM cannot read it: {str(error)[:200]}", place=MODEL, next_step=AGAIN) from error
             found: lightgbm.Booster = self._loaded[0]
         return found
 

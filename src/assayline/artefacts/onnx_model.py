@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from assayline.errors import InputError, MissingExtra, MisuseError, Refused, Unreadable
+from assayline.errors import AssaylineError, InputError, MissingExtra, MisuseError, Refused, Unreadable
 
 from .stored import AGAIN, DOCUMENT, Array, Stored, matrix, written
 
@@ -30,7 +30,8 @@ class Onnx:
         input: name of the input.
         double: whether the input is float64; float32 otherwise, which keeps 7 digits.
 
-    Needs the extra `onnx`. Sums of float32 are added in an order that may depend on the number of rows: the last digits do too.
+    A model that says NaN of a row with a missing value is refused at that row: what it should say there, only who made it can know. Needs the extra `onnx`.
+    Sums of float32 are added in an order that may depend on the number of rows: the last digits do too.
     """
 
     content: bytes
@@ -39,8 +40,8 @@ class Onnx:
     output: str
     input: str
     double: bool = False
-    _loaded: list[Any] = field(default_factory=list, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _loaded: list[Any] = field(default_factory=list, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     kind = "onnx"
 
     @classmethod
@@ -74,13 +75,22 @@ class Onnx:
             return np.zeros((0, self.classes) if self.classes else 0)
         with np.errstate(over="ignore"):
             given = found if self.double else np.clip(found, -3.4e38, 3.4e38).astype(np.float32)
-        said = np.asarray(self._session().run([self.output], {self.input: given})[0], dtype=np.float64)
+        try:
+            said = np.asarray(self._session().run([self.output], {self.input: given})[0], dtype=np.float64)
+        except AssaylineError:
+            raise
+        except Exception as error:
+            raise Unreadable("the ONNX model", f"onnxruntime cannot run it: {str(error)[:200]}", next_step="export it again") from error
         if not self.classes:
             said = said.reshape(len(found), -1)[:, 0]
         elif said.ndim == 1 or said.shape[1] == 1:
             said = np.stack([1.0 - said.reshape(-1), said.reshape(-1)], axis=1)
         if len(said) != len(found) or (self.classes and said.shape[1] != self.classes):
             raise MisuseError(f"the ONNX model says {said.shape} of {len(found)} rows and {self.classes} classes: name the number of classes it has")
+        if not np.isfinite(said).all():
+            rows = int((~np.isfinite(said.reshape(len(found), -1)).all(axis=1)).sum())
+            step = "fill missing values inside the model before it is exported"
+            raise Unreadable("the ONNX model", f"it says nothing finite of {rows:,} of {len(found):,} rows", next_step=step)
         return said
 
     def _session(self) -> Any:

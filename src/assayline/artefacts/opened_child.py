@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from assayline.errors import MissingExtra, Refused, Unreadable
+from assayline.errors import MissingExtra, Unreadable, UnsafeArtefact
 
 # Types of scikit-learn that skops does not know by itself and that hold numbers only. Each is built from arrays; none takes a function or a name.
 NUMBERS_ONLY = frozenset(
@@ -49,7 +49,7 @@ def answer(request: Mapping[str, Any], _: Callable[[Mapping[str, Any]], None]) -
             return {"missing": True}
         content = base64.b64decode(request["content"])
         if hashlib.sha256(content).hexdigest() != digest:
-            raise Refused(name, "its bytes are not those that were allowed", next_step="ask for it again")
+            raise UnsafeArtefact(name, "its bytes are not those that were allowed", next_step="ask for it again")
         _held.clear()
         _held[digest] = _loaded(content, str(request["format"]), name)
     model = _held[digest]
@@ -100,7 +100,7 @@ def _skops(content: bytes, name: str) -> Any:
             return skops.loads(content, trusted=sorted(set(skops.get_untrusted_types(data=content))))
     except Exception as error:
         raise Unreadable(name, f"it is no skops model: {type(error).__name__}: {str(error)[:200]}", next_step="ask for it again") from error
-    raise Refused(
+    raise UnsafeArtefact(
         name, f"it holds types that are not allowed: {', '.join(unknown[:8])}", place="schema.json",
         next_step="use estimators of scikit-learn only, or ask for the model as LightGBM text or ONNX",
     )  # fmt: skip

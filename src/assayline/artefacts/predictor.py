@@ -52,12 +52,13 @@ HOMES = {
 }  # fmt: skip
 
 
-def load_predictor(members: Mapping[str, bytes], *, where: str = "the predictor", allowed: Iterable[str] = ()) -> Predictor:
+def load_predictor(members: Mapping[str, bytes], *, where: str = "the predictor", folder: str = "", allowed: Iterable[str] = ()) -> Predictor:
     """The predictor that `members()` wrote; nothing in the files is executed.
 
     Args:
         members: its files by name.
         where: the file they come from, for errors.
+        folder: the folder inside that file, for errors.
         allowed: digests ("sha256:…") of pickles that may be loaded, in a locked child process, when the first row is predicted.
 
     Raises:
@@ -68,7 +69,7 @@ def load_predictor(members: Mapping[str, bytes], *, where: str = "the predictor"
     >>> load_predictor(Constant.of([0.25, 0.75]).members()).predict([[1.0], [2.0]]).tolist()
     [[0.25, 0.75], [0.25, 0.75]]
     """
-    return loaded(Stored(members, where, allowed=frozenset(allowed)))
+    return loaded(Stored(members, where, folder, allowed=frozenset(allowed)))
 
 
 def loaded(stored: Stored) -> Predictor:

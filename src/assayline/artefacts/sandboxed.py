@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from assayline.errors import Refused, Unreadable
+from assayline.errors import Refused, Unreadable, UnsafeArtefact
 from assayline.tables.child import Session
 
 from .layout import Layout, read_layout
 from .stored import DOCUMENT, Array, Stored, matrix, written
-from .unsafe import SAFE_STEP, SHA, UnsafeArtefact, check_skops_names
+from .unsafe import SAFE_STEP, SHA, check_skops_names
 
 CHILD = "assayline.artefacts.opened_child:answer"
 MEMORY_BYTES = 4 << 30  # resident; scikit-learn with its libraries takes 200 MB, the rest is for the model
@@ -45,7 +45,7 @@ class Sandboxed:
     width: int
     dense_view: Layout | None = None
     name: str = "the model"
-    _session: list[Session] = field(default_factory=list, repr=False)
+    _session: list[Session] = field(default_factory=list, init=False, repr=False)
 
     @property
     def digest(self) -> str:

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-from assayline.errors import LimitExceeded, Refused, Unreadable
+from assayline.errors import LimitExceeded, Unreadable, UnsafeArtefact
 
 MIB = 1 << 20
 MOST_BYTES = 2048 * MIB  # of a model file; larger ones are not tabular models
@@ -39,14 +39,11 @@ FOREIGN: tuple[tuple[bytes, str], ...] = (
 )  # fmt: skip
 CODE_SUFFIXES = (".py", ".pyc", ".ipynb", ".sh", ".so", ".dll", ".jar")
 PROGRAM_LINE = re.compile(rb"^(?:import|from|def|class|print|exec|eval|async def|@)\b.*", re.M)
+QUALIFIED = re.compile(r"[A-Za-z_][\w.]* [A-Za-z_][\w.]*")  # module and name, as pickletools shows a GLOBAL
 CODE_MEMBER = re.compile(r"\.(?:py|pyc|so|dll|sh|jar)$", re.IGNORECASE)
 PICKLE_MEMBER = re.compile(r"(?:^|/)(?:data\.pkl|.*\.(?:pkl|pickle|joblib|p))$", re.IGNORECASE)
 ALLOWED_ROOTS = {"sklearn", "numpy", "scipy", "builtins"}  # what a skops file may name at all; the child decides about each type
 HARMLESS = {"dict", "list", "tuple", "set", "frozenset", "int", "float", "str", "bool", "bytes", "bytearray", "complex", "NoneType", "slice", "range", "type"}
-
-
-class UnsafeArtefact(Refused):
-    """A model file that runs code when it is loaded; nothing of it was run."""
 
 
 def recognised(content: bytes, name: str) -> str:
@@ -65,7 +62,7 @@ def recognised(content: bytes, name: str) -> str:
     >>> recognised(b"\\x80\\x02cos\\nsystem\\n.", "m.json")
     Traceback (most recent call last):
         ...
-    assayline.artefacts.unsafe.UnsafeArtefact: m.json: byte 0: it is a pickle that names os.system, and what a pickle names is run when it is loaded; ask for it as ...
+    assayline.errors.UnsafeArtefact: m.json: byte 0: it is a pickle that names os.system, and what a pickle names is run when it is loaded; ask for it as ...
     """
     if len(content) > MOST_BYTES:
         raise LimitExceeded(name, f"it has {len(content):,} bytes, more than {MOST_BYTES:,}", next_step="name a smaller model")
@@ -139,15 +136,16 @@ def is_pickle(content: bytes) -> bool:
     if len(content) >= 2 and content[0] == 0x80 and content[1] <= 5:
         return True
     if content[:1] in b"c(]}IiFNSVLlKXpj)":  # protocols 0 and 1 have no mark of their own: they are what reads as one until its end
-        kinds = []
+        count, names = 0, False
         try:
-            for opcode, _, _ in pickletools.genops(content[:LOOKED_AT]):
-                kinds.append(opcode.name)
-                if len(kinds) > 100_000:
+            for opcode, argument, _ in pickletools.genops(content[:LOOKED_AT]):
+                count += 1
+                names |= opcode.name in ("GLOBAL", "INST") and QUALIFIED.fullmatch(str(argument)) is not None
+                if count > 100_000:
                     return True
         except (ValueError, EOFError, OverflowError, MemoryError, UnicodeDecodeError):
-            return "GLOBAL" in kinds or "INST" in kinds
-        return bool(kinds)
+            return names  # what cannot be read to its end is no text either when it names a function before
+        return count > 0
     return False
 
 

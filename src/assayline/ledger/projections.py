@@ -32,6 +32,7 @@ from .schema import (
     SLOTS,
     STANDING,
     TARGETS,
+    TRIALS,
     WEAKENED,
 )
 
@@ -261,6 +262,18 @@ def _weakened(connection: Connection, number: int, body: Body) -> None:
     )  # fmt: skip
 
 
+def _trial(connection: Connection, number: int, body: Body) -> None:
+    """A version of a model was put on trial: that is what its verdict stands on from now on."""
+    connection.execute(
+        TRIALS.insert().values(
+            trial=number, flow=body["flow"], lot=body["lot"], at=body["at"], verdict=body["verdict"], champion=body["champion"], sets=text(body["sets"]),
+            findings=text(body["findings"]), objects=text(body["objects"]),
+        )
+    )  # fmt: skip
+    connection.execute(LOTS.update().where(LOTS.c.lot == body["lot"]).values(verdict=body["verdict"], state=body["state"], findings=text(body["findings"])))
+    _notices(connection, body)
+
+
 def _nothing(connection: Connection, number: int, body: Body) -> None:
     """Stands in the chain and changes no table."""
 
@@ -285,6 +298,7 @@ EVENTS: dict[str, Callable[[Connection, int, Body], None]] = {
     "silence": _silence,
     "today": _today,
     "weakened": _weakened,
+    "trial": _trial,
     "migrated": _nothing,
     "restored": _nothing,
 }

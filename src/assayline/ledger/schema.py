@@ -265,7 +265,22 @@ WEAKENED = Table(
     Column("state", String(10), nullable=False),  # on | off
 )  # fmt: skip
 
-PROJECTIONS = (FLOWS, LOTS, PASTS, FREED, RULES, CASES, DECISIONS, INCIDENTS, STANDING, CHANNELS, TARGETS, PUSHED, NOTICES, RUNS, RUN_INPUTS, DESCRIBED, POSITIONS, SLOTS, WEAKENED)
+TRIALS = Table(
+    "assay_trials", METADATA,  # what one version of a model was put through
+    Column("trial", BigInteger, primary_key=True, autoincrement=False),
+    Column("flow", String(200), nullable=False),
+    Column("lot", BigInteger, nullable=False),  # the version
+    Column("at", String(40), nullable=False),
+    Column("verdict", String(10), nullable=False),
+    Column("champion", BigInteger),  # the version it was compared with
+    Column("sets", Text, nullable=False),  # for each test set: its lot, rows, and the scores on them
+    Column("findings", Text, nullable=False),
+    Column("objects", Text, nullable=False),  # {"predictions": digest, "report": …}
+    Index("assay_trials_lot", "lot"),
+    Index("assay_trials_flow", "flow", "trial"),
+)  # fmt: skip
+
+PROJECTIONS = (FLOWS, LOTS, PASTS, FREED, RULES, CASES, DECISIONS, INCIDENTS, STANDING, CHANNELS, TARGETS, PUSHED, NOTICES, RUNS, RUN_INPUTS, DESCRIBED, POSITIONS, SLOTS, WEAKENED, TRIALS)
 
 DELIVERIES = Table(
     "assay_deliveries", METADATA,

@@ -16,7 +16,7 @@ from assayline.errors import AssaylineError, Damaged, LedgerError
 
 from .leases import seal
 from .projections import apply
-from .schema import ABOUT, APPLICATION, DELIVERIES, ENTRIES, LEASES, LOTS, METADATA, PASTS, PROJECTIONS, VERSION
+from .schema import ABOUT, APPLICATION, DELIVERIES, ENTRIES, LEASES, LOTS, METADATA, PASTS, PROJECTIONS, TRIALS, VERSION
 from .sql_ledger import SqlLedger, canonical
 from .store import Store
 
@@ -172,6 +172,9 @@ def named_objects(connection: Connection) -> dict[str, str]:
     for row in connection.execute(sa.select(LOTS.c.lot, LOTS.c.flow, LOTS.c.objects)):
         for kind, digest in json.loads(row.objects).items():
             found.setdefault(digest, f"{kind} of lot {row.lot} of {row.flow}")
+    for tried in connection.execute(sa.select(TRIALS.c.flow, TRIALS.c.lot, TRIALS.c.objects)):
+        for kind, digest in json.loads(tried.objects).items():
+            found.setdefault(digest, f"{kind} of the trial of lot {tried.lot} of {tried.flow}")
     for row in connection.execute(sa.select(PASTS)):
         found.setdefault(row.profile, f"past of {row.flow}, lots {row.first} to {row.last}")
     return found

@@ -27,6 +27,7 @@ from assayline import core
 from assayline.core import Source
 from assayline.errors import MissingExtra, MisuseError
 
+from .model_definition import Model, ModelDefinition, model_definition
 from .names import check_name
 
 FILE = "line.py"
@@ -93,6 +94,7 @@ class Line:
         self.name = name
         self.sources: dict[str, Source] = {}
         self.steps: dict[str, StepDefinition] = {}
+        self.models: dict[str, ModelDefinition] = {}
 
     def source(
         self, name: str, address: str = "", *, time: str = "", key: str = "", owner: str = "", every: str = "", window: str = "",
@@ -175,10 +177,36 @@ class Line:
         self._add(made)
         return made
 
+    def model(
+        self, asked: type[Model], data: Any, *, name: str | None = None, budget: str = "60s", cost: Any = None, retrain: str = "new data", seed: int = 0
+    ) -> ModelDefinition:
+        """A model that is trained from a flow, tried, and taken in as the next version.
+
+        Args:
+            asked: a class that derives from `assayline.Model`: target, key, time, horizon.
+            data: the flow it learns from: a step, a source, or a name.
+            name: of the model; made of the name of the class when None.
+            budget: of the clock, for one training: "60s", "5 min".
+            cost: what wrong answers cost: `per_unit(over=…, under=…)` or `cost_matrix(…)`.
+            retrain: what makes it due besides another code or budget: "new data", "drift" (a lot that is unlike those before), "7 days", "never".
+            seed: of everything random.
+
+        Raises:
+            MisuseError: the name is taken, or something makes no sense.
+        """
+        flow = data if isinstance(data, str) else getattr(data, "name", None) or getattr(data, "__name__", None)
+        if not isinstance(flow, str):
+            raise MisuseError(f"data={data!r} is neither a step nor a source nor a name of a flow")
+        made = model_definition(asked, flow, name=name, budget=budget, cost=cost, retrain=retrain, seed=seed)
+        self._new(made.name)
+        self.models[made.name] = made
+        return made
+
     def value(self) -> core.Line:
-        """What the line is, without its functions."""
+        """What the line is, without its functions; a model is made like anything else, from all that it learns from."""
         steps = tuple(core.Step(step.name, step.inputs, self.takes(step.name)) for step in self.steps.values())
-        return core.Line(self.name, steps, tuple(self.sources.values()))
+        models = tuple(core.Step(model.name, model.inputs, {model.data: "all"}) for model in self.models.values())
+        return core.Line(self.name, steps + models, tuple(self.sources.values()))
 
     def root(self, flow: str) -> str | None:
         """The piecewise source whose lots a flow follows one by one; None for what is one state that is made anew."""
@@ -214,7 +242,7 @@ class Line:
             MisuseError: steps in a circle, or an input taken one by one that follows another source.
         """
         try:
-            core.Line(self.name, tuple(core.Step(step.name, step.inputs) for step in self.steps.values())).order()
+            core.Line(self.name, tuple(core.Step(name, one.inputs) for name, one in (self.steps | self.models).items())).order()
         except ValueError as error:
             raise MisuseError(f"line {self.name!r}: {error}; one of them has to read something else") from error
         for step in self.steps:
@@ -224,7 +252,7 @@ class Line:
 
     def _new(self, name: str) -> None:
         check_name(name)
-        if name in self.sources or name in self.steps:
+        if name in self.sources or name in self.steps or name in self.models:
             raise MisuseError(f"line {self.name!r} has two parts named {name!r}; rename one")
 
     def _add(self, step: StepDefinition) -> None:

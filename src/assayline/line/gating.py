@@ -34,6 +34,7 @@ Progress = Callable[[int, int, str], None]
 
 HASHED_FIRST_BYTES = 256 << 20  # a file this small is hashed before it is opened: a copy then costs nothing more
 SUFFIXES = {"released": ".parquet", "quarantined": ".parquet", "held": ".parquet", "profile": "", "report": ".json", "original": "", "environment": ".json"}
+SUFFIXES |= {"artefact": ".assay", "predictions": ".parquet", "trial": ".json"}  # of models
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def run_line(
         MisuseError: there is no such source or step.
         LedgerError: ledger or store cannot be written; what was published before stays, and the same command finishes the work.
     """
-    for kind, asked, known in (("source", sources, line.sources), ("step", steps, line.steps)):
+    for kind, asked, known in (("source", sources, line.sources), ("step", steps, {**line.steps, **line.models})):
         for name in asked or ():
             if name not in known:
                 raise MisuseError(f"line {line.name!r} has no {kind} {name!r}; it has {', '.join(known) or 'none'}")
@@ -88,7 +88,7 @@ def run_line(
             runner.source(name, moment or datetime.now(UTC))
         for name in line.value().order():
             if steps is None or name in steps:
-                runner.step(name)
+                runner.model(name) if name in line.models else runner.step(name)
         if sources is None and steps is None:
             runner.watch(moment or datetime.now(UTC))
         runner.tell()
@@ -158,6 +158,35 @@ class Runner:
                     self._published(outcome)
                 if self._asked_to_stop():
                     return
+
+    def model(self, name: str) -> None:
+        """Trains the next version of a model where it is due; its trial decides whether it is released."""
+        if self._asked_to_stop():
+            return
+        from .models.due import due, train
+
+        definition = self.line.models[name]
+        found = due(self.project, definition)
+        self.ran.waiting.pop(name, None)
+        if found is None:
+            return
+        if not found.lots:
+            self.ran.waiting[name] = definition.data
+            return
+        with held(self.project.ledger, f"run:{name}"):
+            found = due(self.project, definition)
+            if found is None:
+                return
+            self.ran.runs[name] = self.ran.runs.get(name, 0) + 1
+            self._tell("run", {"step": name, "inputs": {definition.data: list(found.lots)}})
+            try:
+                outcome, run = train(self.project, self.line.name, definition, found, self._tell)
+            except (MisuseError, InputError, MissingExtra) as error:
+                self.ran.problems.append(str(error))
+                self._tell("failed", {"step": name, "error": str(error)})
+                return
+            self._made_runs += run
+            self._published(outcome)
 
     def _describe(self, digests: Mapping[str, Mapping[str, Any]]) -> None:
         """Writes down what digests of runs stand for, once, so that a run can be repeated when the files are others."""

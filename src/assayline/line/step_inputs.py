@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from assayline.errors import MisuseError
 from assayline.ledger import intact, records
+from assayline.ledger.records import LotRecord
 
 from .due import Task
 from .project import Project
@@ -35,8 +37,17 @@ def request_of(project: Project, task: Task, file: str, folder: str) -> dict[str
                 raise MisuseError(f"lot {lot.lot} of {name!r} was read for this result and is no longer there; give step {task.step.name!r} refresh=\"all\"")
         kinds = {one: str(kind).partition("(")[0] for one, kind in schema_of(project, several, typed=True).items()}
         inputs[name] = {
-            "parts": [{"path": intact(project.store, lot.objects["released"]), "renames": dict(lot.figures.get("renames", {}))} for lot in several],
+            "parts": parts_of(project, several),
             "casts": {one: kind for one, kind in kinds.items() if kind in CASTS and kind != "String"},
             "uses": list(task.step.uses[name]) if name in task.step.uses else None,
         }
     return {"file": file, "step": task.step.name, "inputs": inputs, "parameters": dict(task.step.parameters), "folder": folder}
+
+
+def parts_of(project: Project, lots: Sequence[LotRecord]) -> list[dict[str, Any]]:
+    """The files behind some released lots, for `step_work.read`.
+
+    Raises:
+        Damaged: an object is missing or is no longer what was written.
+    """
+    return [{"path": intact(project.store, lot.objects["released"]), "renames": dict(lot.figures.get("renames", {}))} for lot in lots]

@@ -1,11 +1,11 @@
 """The ways to show a report, lots, flows and certificates: terminal, one-file HTML, notebook, JSON text, and the list of accused cells.
 
-A view of a report is a pure function Report -> text; lots and flows come as the JSON documents of the command line. Importing this package loads none of them, nor rich.
+A view of a report is a pure function Report -> text; lots, flows and models come as the JSON documents of the command line. Importing this package loads none of them, nor rich.
 
 >>> sorted(views())
 ['case', 'cases', 'cells', 'certificate', 'certificate_html', 'channels', 'flow', 'flow_html', 'flows', 'html', 'line', 'line_svg', 'lineage', 'lot', 'lot_page', 'lots',
- 'lots_progress', 'notebook', 'progress', 'ran', 'read_cells', 'rule_trial', 'rules', 'run_progress', 'show', 'show_certificate', 'sources', 'tags', 'text',
- 'today', 'today_html']
+ 'lots_progress', 'model', 'model_card', 'model_card_html', 'model_html', 'models', 'notebook', 'progress', 'ran', 'read_cells', 'rule_trial', 'rules', 'run_progress', 'show',
+ 'show_certificate', 'sources', 'tags', 'test_sets', 'text', 'today', 'today_html', 'train_progress', 'trained', 'trial', 'trials_progress']
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..core import Report
 if TYPE_CHECKING:
     from .cells import AccusedCell, CellsWriter
     from .lots_progress import LotsProgress
+    from .model_progress import TrainProgress, TrialsProgress
     from .paper import Line, Paper
     from .ran import RunProgress
     from .terminal import OnProgress
@@ -44,6 +45,9 @@ def views() -> dict[str, Callable[..., Any]]:
         `lineage`, `tags`, `line`: print what `assay lineage` (with `columns=True` the columns too), `assay tags` and `assay line show` give with --json; `line_svg`: such a
         document of a line -> text of an SVG file. `run_progress`: gives a context manager whose value is called with the events of a run of the line; `ran`: prints what
         `assay run --json` gives. `today`, `sources`: print what `assay today` and `assay sources` give with --json; `today_html`: such a document of a day -> text of a page.
+        `model`, `models`, `trial`, `trained`, `test_sets`: print what `assay model show`, `assay model list`, `assay trial run`, `assay train` and `assay trial sets` give with --json;
+        `model_html`, `model_card`, `model_card_html`: the document of a version -> text of a page, of a card in Markdown, of that card as a page. `train_progress`, `trials_progress`: give a
+        context manager whose value is called with the events of a training, or of trials (kind, mapping).
     """
     return {
         "html": _html,
@@ -72,6 +76,16 @@ def views() -> dict[str, Callable[..., Any]]:
         "today": _today,
         "today_html": _today_html,
         "sources": _sources,
+        "model": _model,
+        "models": _models,
+        "model_html": _model_html,
+        "model_card": _model_card,
+        "model_card_html": _model_card_html,
+        "trained": _trained,
+        "trial": _trial,
+        "test_sets": _test_sets,
+        "train_progress": _train_progress,
+        "trials_progress": _trials_progress,
         **{name: functools.partial(_review, name) for name in ("cases", "case", "rules", "rule_trial", "channels")},
     }
 
@@ -245,6 +259,70 @@ def _sources(documents: Sequence[Mapping[str, Any]]) -> None:
     from .today import sources_lines
 
     _print(sources_lines, documents, widest=160)
+
+
+def _model(document: Mapping[str, Any]) -> None:
+    from .model_terminal import model_lines
+
+    _print(model_lines, document, widest=130)
+
+
+def _models(documents: Sequence[Mapping[str, Any]]) -> None:
+    from .model_terminal import models_lines
+
+    _print(models_lines, documents, widest=160)
+
+
+def _model_html(document: Mapping[str, Any]) -> str:
+    from .model_page import model_html
+
+    return model_html(document)
+
+
+def _model_card(document: Mapping[str, Any]) -> str:
+    from .model_card import model_card
+
+    return model_card(document)
+
+
+def _model_card_html(document: Mapping[str, Any]) -> str:
+    from .model_card import model_card_html
+
+    return model_card_html(document)
+
+
+def _trained(document: Mapping[str, Any]) -> None:
+    from .model_terminal import trained_lines
+
+    _print(trained_lines, document, widest=130)
+
+
+def _trial(document: Mapping[str, Any]) -> None:
+    from .model_terminal import trial_lines
+
+    _print(trial_lines, document, widest=130)
+
+
+def _test_sets(documents: Sequence[Mapping[str, Any]]) -> None:
+    from .model_terminal import sets_lines
+
+    _print(sets_lines, documents, widest=160)
+
+
+def _train_progress() -> AbstractContextManager[TrainProgress]:
+    from rich.console import Console
+
+    from .model_progress import train_progress
+
+    return train_progress(Console(stderr=True))
+
+
+def _trials_progress() -> AbstractContextManager[TrialsProgress]:
+    from rich.console import Console
+
+    from .model_progress import trials_progress
+
+    return trials_progress(Console(stderr=True), Console())
 
 
 def _review(name: str, document: object) -> None:

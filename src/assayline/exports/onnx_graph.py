@@ -1,0 +1,333 @@
+"""A predictor as one ONNX graph over the encoded matrix: trees as tree operators, everything else as arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from assayline.artefacts import Blend, Boosted, Calibrated, Constant, Interval, Linear, Predictor, Seasonal, Selected
+from assayline.artefacts.calibrated import NEAREST
+from assayline.artefacts.seasonal import Last, Usual
+from assayline.artefacts.stored import Array
+from assayline.artefacts.trees import CATEGORICAL, DEFAULT_LEFT, NANS, NONE, ZERO, ZEROS, Forest, Tree
+from assayline.errors import MissingExtra, MisuseError
+
+from .refusing import refuse_foreign
+
+OPSET, ML_OPSET, IR = 17, 3, 8  # of 2021: every runtime since then, the browser's too
+INPUT, OUTPUT, LOW, HIGH = "X", "Y", "low", "high"
+
+
+def onnx_bytes(model: Predictor, width: int, *, double: bool = True, coverage: float = 0.9, producer: str = "assayline") -> bytes:
+    """The ONNX model: input `X` (rows, width), output `Y` (rows, 1) for regression or (rows, classes).
+
+    The input is what the plan encodes, NaN for a missing value. A regression with intervals has the outputs `low` and `high` too.
+
+    Args:
+        model: the predictor.
+        width: columns of the encoded matrix.
+        double: whether the input is float64. Then every row takes the branches it takes in the original, and outputs differ by the float32 of the tree operators' sums only
+            (1e-7 relative). With float32, a number nearer to a threshold than its 7 digits may take the other branch.
+        coverage: of the intervals.
+        producer: what the file says it was made by.
+
+    Raises:
+        MisuseError: the model is another library's, or `width` is not what it takes.
+        MissingExtra: onnx is not installed.
+    """
+    try:
+        import onnx
+        from onnx import TensorProto, helper
+    except ImportError as error:
+        raise MissingExtra("writing ONNX", extra="onnx", package="onnx") from error
+    refuse_foreign(model, "ONNX")
+    if model.width not in (0, width):
+        raise MisuseError(f"the model takes {model.width} columns, not {width}: give the number of features of its plan")
+    graph = _Graph(double)
+    given = TensorProto.DOUBLE if double else TensorProto.FLOAT
+    X = INPUT if double else graph.add("Cast", INPUT, to=TensorProto.DOUBLE)
+    named = {OUTPUT: graph.model(model, X)}
+    if isinstance(model, Interval):
+        named |= dict(zip((LOW, HIGH), graph.ends(model, X, coverage), strict=True))
+    for name, value in named.items():
+        graph.nodes.append(helper.make_node("Identity", [value], [name]))
+    outputs = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["rows", model.classes or 1]) for name in named]
+    body = helper.make_graph(
+        graph.nodes, "model", [helper.make_tensor_value_info(INPUT, given, ["rows", width])], outputs, graph.constants,
+    )  # fmt: skip
+    made = helper.make_model(
+        body, opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)], ir_version=IR, producer_name=producer
+    )
+    onnx.checker.check_model(made)
+    return bytes(made.SerializeToString(deterministic=True))
+
+
+class _Graph:
+    """The nodes and constants so far; everything inside is float64."""
+
+    def __init__(self, double: bool) -> None:
+        self.double = double
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def add(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """A node with one output; gives the output's name."""
+        from onnx import helper
+
+        name = f"v{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [name], domain=domain, **attributes))
+        return name
+
+    def constant(self, values: npt.ArrayLike, dtype: type[np.generic] = np.float64) -> str:
+        from onnx import numpy_helper
+
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(np.asarray(values, dtype=dtype)).reshape(np.shape(values)), name))
+        return name
+
+    def columns(self, X: str, places: Sequence[int]) -> str:
+        return self.add("Gather", X, self.constant(list(places), np.int64), axis=1)
+
+    def model(self, model: Predictor, X: str) -> str:
+        """The prediction (rows, classes or 1)."""
+        if isinstance(model, Constant):
+            return self.add("Add", self.zeros(X), self.constant(model.values))
+        if isinstance(model, Linear):
+            return self.linear(model, X)
+        if isinstance(model, Boosted):
+            return self.forest(model.forest(), X, model.classes)
+        if isinstance(model, Seasonal):
+            return self.seasonal(model, X)
+        if isinstance(model, Selected):
+            return self.model(model.inner, self.columns(X, model.columns))
+        if isinstance(model, Blend):
+            parts = [self.add("Mul", self.model(one, X), self.constant(weight)) for one, weight in zip(model.inner, model.weights, strict=True)]
+            return self.add("Sum", *parts)
+        if isinstance(model, Calibrated):
+            return self.calibrated(model, self.model(model.inner, X))
+        assert isinstance(model, Interval)
+        return self.model(model.inner, X)
+
+    def ends(self, model: Interval, X: str, coverage: float) -> tuple[str, str]:
+        wide = self.constant(np.full((1, 1), model.reach(coverage)))
+        if model.difficulty is not None:
+            wide = self.add("Mul", wide, self.add("Max", self.model(model.difficulty, X), self.constant(model.floor)))
+        point = self.model(model.inner, X)
+        return self.add("Sub", point, wide), self.add("Add", point, wide)
+
+    def zeros(self, X: str) -> str:
+        """(rows, 1) of zeros."""
+        from onnx import TensorProto
+
+        missing = self.add("Cast", self.add("IsNaN", self.columns(X, [0])), to=TensorProto.DOUBLE)
+        return self.add("Mul", missing, self.constant(0.0))
+
+    def both(self, positive: str) -> str:
+        """The probabilities of two classes from that of the second."""
+        return self.add("Concat", self.add("Sub", self.constant(1.0), positive), positive, axis=1)
+
+    def linear(self, model: Linear, X: str) -> str:
+        from onnx import TensorProto
+
+        view, parts = model.dense_view, []
+        if view.numbers:
+            numbers = self.columns(X, view.numbers)
+            filled = self.add("Where", self.add("IsNaN", numbers), self.constant(view.medians[None, :]), numbers)
+            inside = self.add("Min", self.add("Max", filled, self.constant(view.lows[None, :])), self.constant(view.highs[None, :]))
+            parts.append(self.add("Div", self.add("Sub", inside, self.constant(view.means[None, :])), self.constant(view.scales[None, :])))
+        for column, kept in zip(view.codes, view.kept, strict=True):
+            if kept:
+                same = self.add("Equal", self.columns(X, [column]), self.constant(np.array([kept], dtype=np.float64)))
+                parts.append(self.add("Cast", same, to=TensorProto.DOUBLE))
+        if view.marked:
+            parts.append(self.add("Cast", self.add("IsNaN", self.columns(X, view.marked)), to=TensorProto.DOUBLE))
+        dense = self.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+        scores = self.add("Add", self.add("MatMul", dense, self.constant(model.coefficients.T)), self.constant(model.intercept[None, :]))
+        if model.link == "identity":
+            return scores
+        return self.both(self.add("Sigmoid", scores)) if model.link == "logit" else self.add("Softmax", scores, axis=1)
+
+    def seasonal(self, model: Seasonal, X: str) -> str:
+        said = ""
+        for memory in reversed(model.memories):
+            found = self.last(memory, X, model.classes) if isinstance(memory, Last) else self.usual(memory, X, model.classes)
+            later = said or self.constant(model.fallback[None, :])
+            said = self.add("Where", self.add("IsNaN", found), later, found)
+        return said or self.add("Add", self.zeros(X), self.constant(model.fallback[None, :]))
+
+    def last(self, memory: Last, X: str, classes: int) -> str:
+        seen = self.columns(X, [memory.column])
+        return seen if not classes else self.looked_up(self.code(seen, classes), np.vstack([memory.transitions, np.full((1, classes), np.nan)]))
+
+    def usual(self, memory: Usual, X: str, classes: int) -> str:
+        cells = int(np.prod(memory.sizes)) if memory.sizes else 1
+        place = self.zeros(X)
+        unknown = self.zeros(X)
+        for column, size in zip(memory.columns, memory.sizes, strict=True):
+            code = self.code(self.columns(X, [column]), size)
+            unknown = self.add("Max", unknown, self.add("Sub", code, self.constant(float(size - 1))))  # 1 where it is `size`: never seen
+            place = self.add("Add", self.add("Mul", place, self.constant(float(size))), code)
+        place = self.add("Where", self.add("Greater", unknown, self.constant(0.5)), self.constant(float(cells)), place)
+        return self.looked_up(place, np.vstack([memory.values.reshape(cells, classes or 1), np.full((1, classes or 1), np.nan)]))
+
+    def code(self, column: str, size: int, *, cut: bool = False) -> str:
+        """The whole part of a column, and `size` for what is missing, negative or too large; with `cut`, what lies between -1 and 0 is cut to 0, as a cast in C does."""
+        above = self.add("Greater", column, self.constant(-1.0)) if cut else self.add("GreaterOrEqual", column, self.constant(0.0))
+        inside = self.add("And", above, self.add("Less", column, self.constant(float(size))))
+        whole = self.add("Max", self.add("Floor", self.add("Where", inside, column, self.constant(0.0))), self.constant(0.0))
+        return self.add("Where", inside, whole, self.constant(float(size)))
+
+    def looked_up(self, place: str, table: Array) -> str:
+        """Rows of a table (cells, values) by a column of their numbers."""
+        from onnx import TensorProto
+
+        at = self.add("Squeeze", self.add("Cast", place, to=TensorProto.INT64), self.constant([1], np.int64))
+        return self.add("Gather", self.constant(table), at, axis=0)
+
+    def calibrated(self, model: Calibrated, said: str) -> str:
+        if model.method == "temperature":
+            logs = self.add("Log", self.add("Max", said, self.constant(NEAREST)))
+            return self.add("Softmax", self.add("Div", logs, self.constant(float(model.xs[0][0]))), axis=1)
+        if model.classes == 2:
+            return self.both(self.mapped(model, 0, self.columns(said, [1])))
+        each = self.add("Concat", *(self.mapped(model, number, self.columns(said, [number])) for number in range(model.classes)), axis=1)
+        total = self.add("ReduceSum", each, self.constant([1], np.int64), keepdims=1)
+        some = self.add("Greater", total, self.constant(0.0))
+        return self.add("Where", some, self.add("Div", each, self.add("Where", some, total, self.constant(1.0))), said)
+
+    def mapped(self, model: Calibrated, number: int, p: str) -> str:
+        x, y = model.xs[number], model.ys[number]
+        if model.method == "platt":
+            inside = self.add("Min", self.add("Max", p, self.constant(NEAREST)), self.constant(1 - NEAREST))
+            odds = self.add("Sub", self.add("Log", inside), self.add("Log", self.add("Sub", self.constant(1.0), inside)))
+            return self.add("Sigmoid", self.add("Add", self.add("Mul", odds, self.constant(float(x[0]))), self.constant(float(y[0]))))
+        if len(x) == 1:
+            return self.add("Add", self.add("Mul", p, self.constant(0.0)), self.constant(float(y[0])))
+        # Straight lines between knots: the first value and, for each piece, its rise times how far p has come through it.
+        through = self.add("Div", self.add("Sub", p, self.constant(x[None, :-1])), self.constant(np.diff(x)[None, :]))
+        share = self.add("Min", self.add("Max", through, self.constant(0.0)), self.constant(1.0))
+        return self.add("Add", self.add("MatMul", share, self.constant(np.diff(y)[:, None])), self.constant(float(y[0])))
+
+    # -- trees ---------------------------------------------------------------------------------------------------------
+
+    def forest(self, forest: Forest, X: str, classes: int) -> str:
+        from onnx import TensorProto
+
+        wide = _Columns(forest)
+        parts = [X]
+        filled = self.add("Where", self.add("IsNaN", X), self.constant(0.0), X)
+        if wide.uses_filled:
+            parts.append(filled)
+        if wide.uses_zeros:
+            near = self.add("LessOrEqual", self.add("Abs", filled), self.constant(float(np.float32(ZERO))))
+            parts.append(self.add("Where", near, self.constant(np.nan), filled))
+        for column, sets in wide.sets.items():
+            size = max(32 * len(words) for words in sets)
+            table = np.zeros((size + 1, len(sets)))
+            for number, words in enumerate(sets):
+                table[: 32 * len(words), number] = [word >> bit & 1 for word in words for bit in range(32)]
+            parts.append(self.looked_up(self.code(self.columns(X, [column]), size, cut=True), table))
+        matrix = self.add("Concat", *parts, axis=1) if len(parts) > 1 else X
+        if not self.double:
+            matrix = self.add("Cast", matrix, to=TensorProto.FLOAT)
+        scores = self.add("Cast", self.add("TreeEnsembleRegressor", matrix, domain="ai.onnx.ml", **_attributes(forest, wide, self.double)), to=TensorProto.DOUBLE)
+        if forest.average and forest.trees:
+            scores = self.add("Div", scores, self.constant(float(len(forest.trees) // forest.outputs)))
+        return self.linked(forest, scores, classes)
+
+    def linked(self, forest: Forest, scores: str, classes: int) -> str:
+        if forest.link == "softmax":
+            return self.add("Softmax", scores, axis=1)
+        if forest.link in ("sigmoid", "each"):
+            each = self.add("Sigmoid", self.add("Mul", scores, self.constant(forest.slope)))
+            if forest.link == "sigmoid":
+                return self.both(each) if classes else each
+            total = self.add("ReduceSum", each, self.constant([1], np.int64), keepdims=1)
+            return self.add("Div", each, self.add("Max", total, self.constant(1e-300)))
+        if forest.link == "signed_square":
+            return self.add("Mul", scores, self.add("Abs", scores))
+        if forest.link == "log1p_exp":
+            return self.add("Log", self.add("Add", self.add("Exp", scores), self.constant(1.0)))
+        return self.add("Exp", scores) if forest.link == "exp" else scores
+
+
+class _Columns:
+    """Which columns the tree operator sees: the matrix, its copy with 0 for NaN, its copy with NaN for 0, and one column of 0 and 1 for each set of categories."""
+
+    def __init__(self, forest: Forest) -> None:
+        self.width = forest.width
+        kinds = {int(kind) for tree in forest.trees for kind in ((tree.decisions >> 2) & 3)[(tree.decisions & CATEGORICAL) == 0]}
+        self.uses_filled, self.uses_zeros = NONE in kinds, ZEROS in kinds
+        self.sets: dict[int, list[tuple[int, ...]]] = {}
+        for tree in forest.trees:
+            for split in np.flatnonzero(tree.decisions & CATEGORICAL):
+                found = self.sets.setdefault(int(tree.columns[split]), [])
+                words = _set(tree, int(split))
+                if words not in found:
+                    found.append(words)
+        start = self.width * (1 + self.uses_filled + self.uses_zeros)
+        self.places: dict[tuple[int, tuple[int, ...]], int] = {}
+        for column, sets in self.sets.items():
+            for words in sets:
+                self.places[column, words] = start
+                start += 1
+
+    def place(self, tree: Tree, split: int) -> int:
+        column, kind = int(tree.columns[split]), int(tree.decisions[split] >> 2) & 3
+        if tree.decisions[split] & CATEGORICAL:
+            return self.places[column, _set(tree, split)]
+        return column + self.width * {NANS: 0, NONE: 1, ZEROS: 1 + self.uses_filled}[kind]
+
+
+def _set(tree: Tree, split: int) -> tuple[int, ...]:
+    number = int(tree.thresholds[split])
+    return tuple(int(word) for word in tree.words[tree.bounds[number] : tree.bounds[number + 1]])
+
+
+def _attributes(forest: Forest, wide: _Columns, double: bool) -> dict[str, Any]:
+    from onnx import TensorProto, helper
+
+    ids: dict[str, list[int]] = {name: [] for name in ("treeids", "nodeids", "featureids", "truenodeids", "falsenodeids", "missing_value_tracks_true")}
+    modes: list[str] = []
+    thresholds: list[float] = []
+    leaves: dict[str, list[int]] = {name: [] for name in ("treeids", "nodeids", "ids")}
+    weights: list[float] = []
+    for number, tree in enumerate(forest.trees):
+        splits = len(tree.columns)
+        for split in range(splits):
+            by_set = bool(tree.decisions[split] & CATEGORICAL)
+            left, right = (int(one) if one >= 0 else splits - 1 - int(one) for one in (tree.lefts[split], tree.rights[split]))
+            row = (number, split, wide.place(tree, split), right if by_set else left, left if by_set else right)
+            default = 0 if by_set or not tree.decisions[split] & DEFAULT_LEFT else 1
+            for name, value in zip(ids, (*row, default), strict=True):
+                ids[name].append(value)
+            modes.append("BRANCH_LEQ")
+            thresholds.append(0.5 if by_set else float(tree.thresholds[split]))
+        for leaf, value in enumerate(tree.values):
+            for name, one in zip(ids, (number, splits + leaf, 0, 0, 0, 0), strict=True):
+                ids[name].append(one)
+            modes.append("LEAF")
+            thresholds.append(0.0)
+            for name, one in zip(leaves, (number, splits + leaf, number % forest.outputs), strict=True):
+                leaves[name].append(one)
+            weights.append(float(value))
+    found: dict[str, Any] = {f"nodes_{name}": values for name, values in ids.items()} | {f"target_{name}": values for name, values in leaves.items()}
+    found |= {"nodes_modes": modes, "n_targets": forest.outputs, "aggregate_function": "SUM", "post_transform": "NONE"}
+    if double:
+        tensors = {"nodes_values_as_tensor": thresholds, "target_weights_as_tensor": weights}
+        return found | {name: helper.make_tensor(name, TensorProto.DOUBLE, [len(values)], values) for name, values in tensors.items()}
+    return found | {"nodes_values": rounded_down(thresholds), "target_weights": weights}
+
+
+def rounded_down(thresholds: Sequence[float]) -> list[float]:
+    """The largest float32 that is not above each number: a float32 is below it exactly when it is below the number itself.
+
+    >>> rounded_down([0.1])[0] <= 0.1 < float(np.nextafter(np.float32(rounded_down([0.1])[0]), np.float32(1)))
+    True
+    """
+    wanted = np.clip(np.asarray(thresholds, dtype=np.float64), -3.4028234e38, 3.4028234e38)
+    near = wanted.astype(np.float32)
+    return [float(one) for one in np.where(near.astype(np.float64) > wanted, np.nextafter(near, np.float32(-np.inf)), near)]

@@ -1,0 +1,76 @@
+"""The ONNX graph says what the original says, row for row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from trained import boosted, encoded, every_predictor, linear, numbers_only, seasonal
+
+from assayline.artefacts import Boosted, Calibrated, Interval, Onnx, Predictor, Sandboxed
+from assayline.artefacts.stored import Array
+from assayline.errors import MisuseError
+from assayline.exports import onnx_bytes
+
+ODD = [np.nan, 0.0, -0.0, 1e-36, -1e-36, 1e-34, -0.5, 2.0, 31.0, 32.0, 64.0, 1e10, -3.0, 39.0, 1e30]
+BOOSTED = [
+    boosted("regression", 0, zero_as_missing=True), boosted("regression", 0, use_missing=False), boosted("regression", 0, reg_sqrt=True), boosted("cross_entropy_lambda", 0),
+    boosted("regression", 0, boosting="rf", bagging_freq=1, bagging_fraction=0.5), boosted("regression", 0, min_data_in_leaf=5000),
+    numbers_only(True), numbers_only(False),
+]  # fmt: skip
+
+
+def rows(count: int = 4000) -> Array:
+    """Usual rows, and rows of values that trees treat in ways of their own."""
+    X = encoded(count, seed=7)
+    X[: count // 3] = np.random.default_rng(3).choice(ODD, size=X[: count // 3].shape)
+    return X
+
+
+def off(model: Predictor, X: Array, double: bool = True) -> Array:
+    """How far the graph is off in each row, relative to the largest output."""
+    again = Onnx.of(onnx_bytes(model, 5, double=double), classes=model.classes)
+    ours, theirs = model.predict(X).reshape(len(X), -1), again.predict(X).reshape(len(X), -1)
+    return np.asarray(np.abs(ours - theirs).max(axis=1) / np.abs(ours).max())
+
+
+@pytest.mark.parametrize("model", [*every_predictor(), *BOOSTED], ids=lambda one: f"{one.kind}-{one.classes}")
+def test_every_row_is_predicted_as_by_the_original(model: Predictor) -> None:
+    assert off(model, rows()).max() <= 1e-5
+
+
+@pytest.mark.parametrize("model", [*every_predictor(), *BOOSTED], ids=lambda one: f"{one.kind}-{one.classes}")
+def test_with_an_input_of_float32_a_row_that_float32_can_hold_is_predicted_the_same(model: Predictor) -> None:
+    assert off(model, rows().astype(np.float32).astype(np.float64), double=False).max() <= 1e-5
+
+
+def test_the_ends_of_an_interval_are_outputs_too() -> None:
+    import onnxruntime
+
+    model = next(one for one in reversed(every_predictor()) if isinstance(one, Interval))
+    X = encoded(50)
+
+    session = onnxruntime.InferenceSession(onnx_bytes(model, 5, coverage=0.8))
+    low, high = session.run(["low", "high"], {"X": X})
+
+    wanted = model.interval(X, 0.8)
+    assert np.allclose(low[:, 0], wanted[0], rtol=1e-5, atol=1e-5)
+    assert np.allclose(high[:, 0], wanted[1], rtol=1e-5, atol=1e-5)
+
+
+def test_the_same_model_is_the_same_bytes() -> None:
+    assert onnx_bytes(boosted(), 5) == onnx_bytes(Boosted(boosted().text, 0, 5), 5)
+
+
+def test_an_isotonic_map_is_exact_at_its_knots_and_level_outside() -> None:
+    inner = seasonal(2)
+    knots = np.unique(inner.predict(encoded(300))[:, 1])
+    model = Calibrated.isotonic(inner, knots[1:-1], np.linspace(0.1, 0.9, len(knots) - 2))
+
+    assert off(model, encoded(300)).max() <= 1e-12
+
+
+def test_what_only_its_own_library_can_run_has_no_graph() -> None:
+    with pytest.raises(MisuseError, match="'skops' has no form in ONNX"):
+        onnx_bytes(Sandboxed("skops", b"", 0, 5), 5)
+    with pytest.raises(MisuseError, match="takes 5 columns, not 4"):
+        onnx_bytes(linear(), 4)
