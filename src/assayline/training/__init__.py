@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from .costs import per_unit
+from .conformal import label_sets
+from .costs import decided, per_unit
+from .race import Progress
 from .trained import Trained
 from .training import train
+from .triggers import Reason, Standing, Triggers, reasons
+from .updating import continued, forgetting, nudged, refitted, retrained
 
-__all__ = ["Trained", "per_unit", "train"]
+__all__ = [
+    "Progress", "Reason", "Standing", "Trained", "Triggers", "continued", "decided", "forgetting", "label_sets", "nudged", "per_unit", "reasons", "refitted", "retrained", "train",
+]  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 from .sample import Floats
 from .scores import CONFIDENCE, Metric, interval
 
+ORDERS = ("auc", "average_precision")  # scores of the order of rows
 LABELS = {"auc": "AUC", "average_precision": "average precision", "log_loss": "log loss", "rmse": "RMSE"}
 
 
@@ -52,8 +53,8 @@ class Choice:
 def choose(contenders: Sequence[Contender], metric: Metric, *, confidence: float = CONFIDENCE) -> Choice:
     """The simplest model that is not surely worse than the best.
 
-    A model is surely worse if its score is, or if its score is worse and its loss surely is: an order of rows (AUC) needs many more rows to show a difference than the
-    probabilities do. Each of the two is held to half the error.
+    A model is surely worse if its score is. Where the score looks at the order of rows only (AUC, average precision) it also is if its score is worse and its loss
+    surely is: an order needs many more rows to show a difference than probabilities do. Then each of the two is held to half the error.
 
     Null hypothesis, for a simpler model against the best one: it is as good. Promise: if it is, it is passed over in at most (1 - confidence) / 2 of choices between
     the two (`tests/training/test_choosing.py` simulates it). Which rows the models were trained on is taken as given: redrawing rows does not redraw trainings.
@@ -75,11 +76,15 @@ def choose(contenders: Sequence[Contender], metric: Metric, *, confidence: float
 
 
 def _surely_worse(one: Contender, best: Contender, metric: Metric, confidence: float) -> bool:
-    by_loss = one.redrawn is not None and best.redrawn is not None and metric.name != "log_loss"
-    each = 1 - (1 - confidence) / 2 if by_loss else confidence
+    each = _each(metric, confidence)
     if interval(_gains(best, one, metric), each)[0] > 0:
         return True
-    return by_loss and one.redrawn is not None and best.redrawn is not None and interval(one.redrawn - best.redrawn, each)[0] > 0
+    return metric.name in ORDERS and one.redrawn is not None and best.redrawn is not None and interval(one.redrawn - best.redrawn, each)[0] > 0
+
+
+def _each(metric: Metric, confidence: float) -> float:
+    """The confidence of each of the intervals that decide."""
+    return 1 - (1 - confidence) / 2 if metric.name in ORDERS else confidence
 
 
 def _gains(better: Contender, worse: Contender, metric: Metric) -> Floats:
@@ -87,7 +92,7 @@ def _gains(better: Contender, worse: Contender, metric: Metric) -> Floats:
 
 
 def _said(better: Contender, worse: Contender, metric: Metric, confidence: float) -> str:
-    low, high = interval(_gains(better, worse, metric), confidence)
+    low, high = interval(_gains(better, worse, metric), _each(metric, confidence))
     middle = metric.gain(better.score, worse.score)
     return f"{_short(middle)} {LABELS[metric.name]} [{_short(low)}, {_short(high)}]"
 
@@ -116,8 +121,8 @@ def _win(best: Contender, usable: Sequence[Contender], metric: Metric, confidenc
         return f"{best.name}: it is the simplest, and no other model has a better score."
     rival = max(simpler, key=lambda one: metric.gain(one.score, 0.0))
     said = f"{best.name} beats {rival.name}, the best of the simpler models, by {_said(best, rival, metric, confidence)}"
-    low, high = interval(_gains(best, rival, metric), confidence)
+    low, high = interval(_gains(best, rival, metric), _each(metric, confidence))
     if low <= 0 and rival.redrawn is not None and best.redrawn is not None:
-        low, high = interval(rival.redrawn - best.redrawn, confidence)
+        low, high = interval(rival.redrawn - best.redrawn, _each(metric, confidence))
         said += f", and surely so by {_short(rival.loss - best.loss)} loss a row [{_short(low)}, {_short(high)}]"
     return f"{said}."

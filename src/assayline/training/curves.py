@@ -18,6 +18,7 @@ from .sample import Whole
 SHARES = (0.1, 0.5, 1.0)
 FEATURE_ROWS = 5_000  # rows of the curve of features: its shape matters, not its height
 FEATURE_ROUNDS = 60
+NEAR = 0.05  # of the range of the curve of features: a fold of a few thousand rows does not place it better
 COMPONENTS = 200  # dense columns of which principal components are taken
 
 
@@ -56,7 +57,7 @@ class FeatureCurves:
     Args:
         order: names of the features, the most important first.
         by_importance, by_component: by their number.
-        enough: how many of the most important features come within 1 % of the range of the curve.
+        enough: how many of the most important features come within 5 % of the range of the curve.
         sentence: the same in words.
     """
 
@@ -141,9 +142,10 @@ def feature_curves(race: Race, seconds: float) -> FeatureCurves | None:
     left = seconds - (race.clock.now() - begin)
     by_component = _components(race, rows, held, left)
     worth = np.array([one.score if race.metric.greater else -one.score for one in by_importance])
-    near = worth >= np.nanmax(worth) - 0.01 * max(float(np.nanmax(worth) - np.nanmin(worth)), 0.0) if np.isfinite(worth).any() else np.ones(len(worth), dtype=bool)
+    near = worth >= np.nanmax(worth) - NEAR * max(float(np.nanmax(worth) - np.nanmin(worth)), 0.0) if np.isfinite(worth).any() else np.ones(len(worth), dtype=bool)
     enough = counts[int(np.argmax(near))]
-    sentence = f"{enough} of {width} features come within 1 % of what plain trees gain from all: {', '.join(sample.names[at] for at in order[: min(enough, 5)])}{', …' if enough > 5 else ''}."
+    named = ", ".join([sample.names[at] for at in order[: min(enough, 5)]] + (["…"] if enough > 5 else []))
+    sentence = f"{enough} of {width} features come within {NEAR:.0%} of what plain trees gain from all: {named}."
     return FeatureCurves(tuple(sample.names[at] for at in order), tuple(by_importance), by_component, enough, sentence)
 
 

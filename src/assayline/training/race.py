@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from assayline.artefacts import Blend, Boosted, Constant, Linear, Predictor
+from assayline.artefacts import Blend, Boosted, Constant, Layout, Linear, Predictor
 from assayline.artefacts.expanded import Expanded
 from assayline.artefacts.rescaled import Rescaled
 
 from .boosting import Binned, Grown, common_rounds, grow
 from .clock import Clock
-from .lines import PENALTIES, Line, lines
+from .lines import NEWTON, PENALTIES, Line, lines
 from .recipes import KEPT_PAIRS, Recipe, bent, candidates, mutated, paired, plain
 from .sample import Floats, Sample, Whole
 from .scores import Metric, Weights, losses, primary, redraws
@@ -22,10 +22,19 @@ from .splits import Splits, split
 
 FIRST_ROWS = 10_000  # of the first model
 FIRST_ROUNDS = 40
+PACE_ROUNDS = 10
 LEAST_ROWS = 1_000  # of a part: on fewer rows the order of recipes says little about their order on all
 MOST_TESTED = 20_000  # rows a recipe is scored on in the first two heats
 DENSE = 30_000_000  # cells of the dense view of a linear model: 240 MB; of more rows as many are drawn
+LAYOUT_ROWS = 50_000  # rows that means and bounds of the dense view are learned from
+# What one core of a machine of 2020 does, measured: cells of a dense view, and multiplications of a Newton step with its copies, a second.
+CELL_SECONDS = 8e-8
+PRODUCTS = 1e10
 MOST_ENTRIES = 40  # recipes taken to all rows: beyond that, the best of them is best by luck
+KEPT_CELLS = 40_000_000  # out-of-fold predictions that are kept: 320 MB
+WORTH = 6.0  # rounds times learning rate, below which trees have learned so little that they are not worth starting; they stop getting better at 10 to 30
+ENOUGH = 25.0  # rounds times learning rate, after which most trees have stopped getting better
+ALL_AT_ONCE = 0.5  # of the time left: where all candidates fit into it, heats would only throw some of them away unseen
 BEHIND = 2.0  # standard errors of the paired difference on the first fold, behind which a neighbour is given up
 
 
@@ -167,11 +176,14 @@ class Race:
         rows = self._some(learn, FIRST_ROWS)
         recipe = replace(plain(), name="first trees", fixed_rounds=FIRST_ROUNDS)
         grown = grow(self.binned, recipe, rows, None, self.sample.y, self.clock, 0.1 * self.clock.usable, seed=self.seed)
-        done = max(grown.booster.current_iteration(), 1)
-        self.round_seconds = grown.seconds / done * self.sample.rows / len(rows)
+        self.round_seconds = grown.seconds / max(grown.booster.current_iteration(), 1)
         self._learn_gains(grown.booster, recipe)
         self.front = (recipe.name, float("nan"), _booster_maker(grown.booster, recipe, self.sample, 0))
         self.tell(recipe.name)
+        if len(rows) < len(learn):  # a round on ten times the rows takes less than ten times as long
+            grown = grow(self.binned, recipe, learn, None, self.sample.y, self.clock, 0.05 * self.clock.usable, seed=self.seed, rounds=PACE_ROUNDS)
+            self.round_seconds = grown.seconds / max(grown.booster.current_iteration(), 1)
+        self.round_seconds *= self.sample.rows / len(learn)
 
     def choose_folds(self) -> None:
         """Fewer folds where a plain model on all of them would eat up the budget."""
@@ -246,43 +258,57 @@ class Race:
         return bool(apart.mean() > BEHIND * apart.std() / np.sqrt(len(apart)))
 
     def _run_line(self, recipe: Recipe, simplicity: int, seconds: float) -> Entry | None:
-        begin = self.clock.now()
-        layout, dense = self._dense_of(recipe)
+        begin, X = self.clock.now(), self.binned.matrix(recipe.view)
+        layout = self._layout(X, recipe)
+        most = self._line_rows(layout.size, seconds)
+        dense = layout.dense(X) if most >= len(X) else None
+
+        def seen(rows: Whole) -> Floats:
+            return dense[rows] if dense is not None else layout.dense(X[rows])
+
         classes, said, chosen, start = self.sample.classes, self._blank(), list(PENALTIES), None
         target = scaled_target(self.sample.y, recipe)
         each: dict[float, Floats] = {}
         for number, (learn, test) in enumerate(self.splits.folds):
-            rows = self._some(learn, DENSE // max(dense.shape[1], 1))
+            rows, held = self._some(learn, most), seen(test)
             allowed = max(min(seconds - (self.clock.now() - begin), self.left) / (len(self.splits.folds) + 1 - number) * (2.0 if number == 0 else 1.0), 0.05)
-            found = lines(dense[rows], target[rows], classes, chosen, self.clock, allowed, start)
+            found = lines(seen(rows), target[rows], classes, chosen, self.clock, allowed, start)
             ordered = sorted(chosen, reverse=True)[: len(found)]
             if not classes:  # all penalties cost as much as one: they are compared over all folds
                 for penalty, line in zip(ordered, found, strict=True):
-                    each.setdefault(penalty, self._blank())[self._at(test)] = line.predict(dense[test])
+                    each.setdefault(penalty, self._blank())[self._at(test)] = line.predict(held)
                 continue
             if number == 0:
-                costs = [float(losses(self.sample.y[test], line.predict(dense[test])).mean()) for line in found]
+                costs = [float(losses(self.sample.y[test], line.predict(held)).mean()) for line in found]
                 best = int(np.argmin(costs))
                 chosen, start, found = [ordered[best]], found[best], [found[best]]
-            said[self._at(test)] = found[0].predict(dense[test])
+            said[self._at(test)] = found[0].predict(held)
         factor = 1.0
         if not classes:
             kept = {penalty: unlogged(one, self.y) if recipe.log else (one, 1.0) for penalty, one in each.items()}
             chosen = [min(kept, key=lambda penalty: float(losses(self.y, kept[penalty][0]).mean()))]
             said, factor = kept[chosen[0]]
-        rows = self._some(np.arange(self.sample.rows), DENSE // max(dense.shape[1], 1))
-        last = lines(dense[rows], target[rows], classes, chosen, self.clock, max(self.clock.left, 0.05), start)[0]
+        rows = self._some(np.arange(self.sample.rows), most)
+        last = lines(seen(rows), target[rows], classes, chosen, self.clock, max(self.clock.left, 0.05), start)[0]
         part = _line_maker(layout, last, recipe, self.sample, factor)
         return self.enter(recipe, said, [part], self.clock.now() - begin, 0, simplicity)
 
-    def _dense_of(self, recipe: Recipe) -> tuple[Any, Floats]:
-        X = self.binned.matrix(recipe.view)
+    def _layout(self, X: Floats, recipe: Recipe) -> Layout:
         categories = view_categories(self.sample, recipe)
         # Rare codes get no column of their own where that would make the dense view too large.
         codes = max(sum(1 for one in categories if one), 1)
         most = int(np.clip(DENSE // max(self.sample.rows, 1) - len(categories), 20 * codes, 100 * codes)) // codes
-        layout = Linear.layout(X, categories, most_codes=max(most, 5))
-        return layout, layout.dense(X)
+        return Linear.layout(X[self._some(np.arange(len(X)), LAYOUT_ROWS)], categories, most_codes=max(most, 5))
+
+    def _line_rows(self, columns: int, seconds: float) -> int:
+        """How many rows a line may be fitted on within its time."""
+        fits = len(self.splits.folds) + 1
+        # The first fold tries every penalty, in 20 steps or so; the others start where it ended.
+        steps = 20 + 4 * fits if self.sample.classes else fits
+        width = max(columns, 1)
+        for_steps = seconds * PRODUCTS / (width**2 * steps) if width <= NEWTON else seconds * PRODUCTS / (width * 1_000 * (5 + fits))
+        for_views = seconds / (CELL_SECONDS * width * 2)
+        return int(max(min(for_steps, for_views, DENSE / width), LEAST_ROWS))
 
     # ---- heats
 
@@ -294,6 +320,9 @@ class Race:
         waiting = candidates(self.sample)
         if len(self.strongest) >= 2:
             waiting.insert(2, self._pair_recipe(waiting[0]))
+        if sum(self._estimate(one, ENOUGH) for one in waiting) < ALL_AT_ONCE * self.left:
+            self.notes.append("no heats were run: the time sufficed for all candidates on all rows")
+            return waiting
         learn, test = self.splits.folds[-1]
         test = self._some(test, MOST_TESTED)
         for share, part, keep in ((0.1, 0.15, 3), (0.5, 0.2, 2)):
@@ -351,8 +380,8 @@ class Race:
                 grown = grow(self.binned, recipe, learn, test, scaled_target(self.sample.y, recipe), self.clock, 0.1 * self.left, seed=self.seed, rounds=60)
                 recipe = self._pruned(recipe, grown)
             self.run(recipe, SIMPLICITY["boosted"], self.left, gate=len(self.entries) > 6)
-        number = 1
-        while self.left > 0 and len(self.entries) < MOST_ENTRIES and number < 4 * MOST_ENTRIES:
+        number, most = 1, min(MOST_ENTRIES, max(8, KEPT_CELLS // (len(self.rows) * max(self.sample.classes, 1))))
+        while self.left > 0 and len(self.entries) < most and number < 4 * MOST_ENTRIES:
             number += 1
             trees = sorted((one for one in self.entries if one.simplicity == SIMPLICITY["boosted"]), key=lambda one: float(losses(self.y, one.said).mean()))
             if not trees or min(one.seconds for one in trees[:3]) > self.left:
@@ -369,10 +398,14 @@ class Race:
 
     def _affordable(self, recipe: Recipe) -> bool:
         """Whether enough rounds fit into what is left for the recipe to be worth starting."""
+        return self._estimate(recipe, WORTH) < self.left
+
+    def _estimate(self, recipe: Recipe, worth: float) -> float:
+        """Seconds for a recipe on all folds, if it takes so many rounds times its learning rate."""
         wide = len(recipe.view) / max(len(self.sample.names), 1) if recipe.view else 1.0
         leaves = float(dict(recipe.settings).get("num_leaves", 31))
         steps = len(self.splits.folds) + (self.splits.kind == "forward")
-        return self.round_seconds * wide * (0.5 + leaves / 62) * 3.0 / recipe.rate * steps < self.left
+        return self.round_seconds * wide * (0.5 + leaves / 62) * worth / recipe.rate * steps
 
     def bent_recipe(self) -> Recipe:
         """A line that may bend, with products of the strongest numbers."""
@@ -444,7 +477,7 @@ def _booster_maker(booster: Any, recipe: Recipe, sample: Sample, rounds: int, fa
     return make
 
 
-def _line_maker(layout: Any, line: Line, recipe: Recipe, sample: Sample, factor: float) -> Callable[[], Predictor]:
+def _line_maker(layout: Layout, line: Line, recipe: Recipe, sample: Sample, factor: float) -> Callable[[], Predictor]:
     def make() -> Predictor:
         return _dressed(Linear.of(layout, line.coefficients, line.intercept, link=line.link), recipe, sample, factor)
 

@@ -71,7 +71,7 @@ def _forward(sample: Sample) -> list[tuple[Whole, Whole]]:
     assert sample.order is not None
     moments = np.unique(sample.order)
     place = np.searchsorted(np.sort(sample.order), moments)  # rows before each moment
-    wanted = [sample.rows * (FIRST + (1 - FIRST) * step / FORWARD) for step in range(FORWARD)]
+    wanted = [round(sample.rows * (FIRST + (1 - FIRST) * step / FORWARD)) for step in range(FORWARD)]
     cuts = sorted({float(moments[min(int(np.searchsorted(place, one)), len(moments) - 1)]) for one in wanted})
     found = []
     for begin, end in zip(cuts, [*cuts[1:], np.inf], strict=True):
