@@ -17,6 +17,7 @@ examples:
   assay model export churn:v8 --onnx --out build/
   assay model export churn:v8 --c --out build/
   assay model export churn:v8 --web --out build/
+  assay model bring model.onnx --model churn --target churned --columns age,spend --classes no,yes
 """
 FORMS = ("onnx", "c", "web")
 
@@ -24,12 +25,16 @@ FORMS = ("onnx", "c", "web")
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument("verb", choices=("list", "show", "card", "export"))
-    parser.add_argument("version", nargs="?", metavar="VERSION", help="NAME for the version in force, or NAME:v8")
+    parser.add_argument("verb", choices=("list", "show", "card", "export", "bring"))
+    parser.add_argument("version", nargs="?", metavar="VERSION", help="NAME for the version in force, or NAME:v8; with bring: the file of a model that was trained elsewhere")
     parser.add_argument("--html", metavar="FILE", nargs="?", const="-", help="with show and card: a page; written to FILE, or printed")
     parser.add_argument("--out", metavar="PATH", help="with card: the file; with export: the folder (default: the working folder)")
     for form in FORMS:
         parser.add_argument(f"--{form}", action="store_true", help=f"with export: {_what(form)}")
+    parser.add_argument("--model", metavar="NAME", help="with bring: of the model it becomes a version of")
+    parser.add_argument("--target", metavar="COLUMN", help="with bring: what it predicts")
+    parser.add_argument("--columns", default="", metavar="COLUMNS", help="with bring: what it was trained on, in its order, with commas; default: as the file says")
+    parser.add_argument("--classes", default="", metavar="LABELS", help="with bring: in the order of its probabilities, with commas; default: as the file says, or a number is predicted")
     add_project(parser)
 
 
@@ -50,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
             return 0
         if options.verb == "export":
             return _export(options, project)
+        if options.verb == "bring":
+            return _bring(options, project)
         document = model_document(project, options.version)
     if options.verb == "card":
         text = views()["model_card_html" if options.html else "model_card"](document)
@@ -90,6 +97,25 @@ def _export(options: argparse.Namespace, project) -> int:  # type: ignore[no-unt
             say(f"Written to {path}.")
         say(str(made["sentence"]))
     return 0
+
+
+def _bring(options: argparse.Namespace, project) -> int:  # type: ignore[no-untyped-def]  # naming the class here would load everything at every start
+    from assayline.errors import MisuseError
+    from assayline.line.models.bringing import bring
+    from assayline.line.models.fitting import Wish
+
+    if not options.model or not options.target:
+        raise MisuseError("assay model bring FILE needs --model NAME and --target COLUMN")
+    columns, classes = ([one.strip() for one in text.split(",") if one.strip()] for text in (options.columns, options.classes))
+    outcome = bring(project, options.version, Wish(options.target, options.model), columns=columns, classes=classes)
+    if outcome.error is not None:
+        raise outcome.error
+    assert outcome.lot is not None
+    if options.json:
+        print_json(outcome.document)
+    else:
+        say(f"{outcome.lot.flow}:v{outcome.lot.place}: {outcome.lot.verdict}, {outcome.lot.state}. Look at it with: assay model show {outcome.lot.flow}:v{outcome.lot.place}")
+    return 0 if outcome.lot.verdict == "release" else 1
 
 
 COMMAND = Command("model", "the versions of a model: their pages, cards and exports", arguments, run)

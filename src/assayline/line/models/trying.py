@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assayline.core import Verdict
-from assayline.errors import InputError, MisuseError, NotFound, Unreadable
+from assayline.errors import AssaylineError, InputError, MisuseError, NotFound, Unreadable
 from assayline.ledger import Lease, Staged, Writing, held, intact, records, run_records, trial_records
 from assayline.ledger.records import LotRecord
 
@@ -268,7 +268,7 @@ class Trying:
         asked = {"work": WORK, "file": os.path.join(self.project.folder, SETTINGS), "folder": folder, **request}
         made = self._asking.submit(self._worker.run, asked, limits=self._limits()).result()
         if made.path is None:
-            raise _error(made, shown)
+            raise error_of(made, shown)
         with open(os.path.join(folder, RESULT), encoding="utf-8") as file:
             found: dict[str, Any] = json.load(file)
         return found
@@ -351,8 +351,11 @@ def _earlier(past: Sequence[trial_records.TrialRecord], lot: LotRecord | None) -
     return found
 
 
-def _error(made: StepResult, shown: str) -> InputError:
+def error_of(made: StepResult, shown: str) -> AssaylineError:
+    """Why the process gave no answer, as the error it was there."""
     error = made.error or StepFailure("no reason was given", "")
+    if error.kind in ("MisuseError", "MissingExtra"):
+        return MisuseError(error.message)
     kinds = {one.__name__: one for one in _all_of(InputError)}
     kind = kinds.get(error.kind, Unreadable)
     message = error.message.partition(": ")[2] or error.message if error.kind in kinds else str(error)
