@@ -19,6 +19,9 @@ from pathlib import Path
 
 import pytest
 
+# Folders with modules that tests share: whoever imports one finds it, whichever folder is tested.
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("artefacts/made", "trials/made", "framing/made")]
+
 LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_frames import as_text, frames, series
 
 from assayline.framing import Plan, Problem, duplicates, frame, link, segments
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from random_frames import as_text, frames, series
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large], derandomize=True)
 
