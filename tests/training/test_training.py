@@ -141,7 +141,10 @@ def test_everything_but_the_models_is_json_and_the_models_are_files_without_code
     document = json.loads(json.dumps(found.to_json(), allow_nan=False))
     again = load_predictor(found.predictor.members())
 
+    told = json.loads(json.dumps(found.told(), allow_nan=False))
     assert document["choice"]["name"] == found.choice.name
+    assert told["reason"] == found.choice.reason
+    assert sum(one["share"] for one in told["importance"]) == pytest.approx(1.0)
     assert again.predict(X).tolist() == found.predictor.predict(X).tolist()
     assert all(load_predictor(one.members()).predict(X).tolist() == one.predict(X).tolist() for one in found.baselines.values())
 

@@ -90,6 +90,8 @@ class Trained:
         notes: what else had to be said.
         rows: that it was trained on.
         seconds: that all of it took.
+        budget_seconds: that were allowed.
+        importance: (feature, share of what plain trees gain from all features), the most important first. It says what they use, not what causes the target.
         seed: what chance was drawn from.
         update: "" for a model trained anew, else "window", "continued", "refitted" or "partial".
         forgetting: of an update with an anchor set.
@@ -112,6 +114,8 @@ class Trained:
     notes: tuple[str, ...] = ()
     rows: int = 0
     seconds: float = 0.0
+    budget_seconds: float = 0.0
+    importance: tuple[tuple[str, float], ...] = ()
     seed: int = 0
     update: str = ""
     forgetting: Forgetting | None = None
@@ -119,6 +123,25 @@ class Trained:
     def predict(self, table: pl.DataFrame) -> Floats:
         """Numbers (rows,), or probabilities (rows, classes), for any table."""
         return np.asarray(self.predictor.predict(self.plan.encode(table)), dtype=np.float64)
+
+    def told(self) -> dict[str, Any]:
+        """What people are shown of the training, as JSON values: the choice and why, the leaderboard, both curves, leaks, notes and importance."""
+        learning, features = self.learning_curve, self.feature_curves
+        most = max((point.at for point in learning.points), default=1) if learning else 1
+        by = {"importance": features.by_importance, "pca": features.by_component} if features else {}
+        shown = {
+            "choice": self.choice.name, "reason": self.choice.reason, "metric": self.metric, "higher_is_better": self.metric in ("auc", "average_precision"),
+            "seconds": self.seconds, "budget_seconds": self.budget_seconds, "rows": self.rows, "split": self.split_why, "leaderboard": self.leaderboard,
+            "learning_curve": [{"share": point.at / most, "rows": point.at, "score": point.score} for point in learning.points] if learning else [],
+            "curve_says": learning.sentence if learning else "",
+            "features_curve": [{"features": point.at, "by": name, "score": point.score} for name, points in by.items() for point in points],
+            "features_say": features.sentence if features else "",
+            "leaks": [{"column": leak.column, "reason": leak.reason, "sentence": leak.evidence} for leak in self.plan.leaks],
+            "notes": self.notes, "importance": [{"feature": name, "share": share} for name, share in self.importance],
+            "calibration": self.calibration, "reaches": self.reaches, "set_bounds": self.set_bounds, "decision": self.decision, "update": self.update, "forgetting": self.forgetting,
+        }  # fmt: skip
+        found: dict[str, Any] = _plain(shown)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the models as JSON values; a number that is none is null."""

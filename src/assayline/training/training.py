@@ -102,7 +102,10 @@ def _constant(plan: Plan, sample: Sample, clock: Clock, seed: int, notes: list[s
     else:
         model = Constant.of(float(sample.y.mean()))
     choice = Choice("dummy", f"dummy: {cause}.", "dummy")
-    return Trained(plan, model, {"dummy": model}, primary(sample).name, (), choice, "none", f"{cause}: nothing was split", notes=tuple(notes), rows=sample.rows, seconds=clock.spent, seed=seed)
+    return Trained(
+        plan, model, {"dummy": model}, primary(sample).name, (), choice, "none", f"{cause}: nothing was split", notes=tuple(notes), rows=sample.rows, seconds=clock.spent,
+        budget_seconds=clock.budget_seconds, seed=seed,
+    )  # fmt: skip
 
 
 # ---- the race
@@ -205,7 +208,18 @@ def _finished(race: Race, plan: Plan, cost: Cost | None) -> Trained:
     curve = learning_curve(race, race.clock.left - 0.1)
     features = feature_curves(race, race.clock.left - 0.1)
     notes = [*race.notes, *(f"there was no time for {what}" for what, one in (("the learning curve", curve), ("the curves of features", features)) if one is None)]
-    return replace(trained, leaderboard=board, learning_curve=curve, feature_curves=features, notes=tuple(notes), seconds=race.clock.spent)
+    return replace(
+        trained, leaderboard=board, learning_curve=curve, feature_curves=features, notes=tuple(notes), seconds=race.clock.spent, budget_seconds=race.clock.budget_seconds,
+        importance=_importance(race),
+    )  # fmt: skip
+
+
+def _importance(race: Race) -> tuple[tuple[str, float], ...]:
+    total = float(race.gains.sum())
+    if not total > 0:
+        return ()
+    order = sorted(range(len(race.gains)), key=lambda at: (-race.gains[at], at))
+    return tuple((race.sample.names[at], float(race.gains[at] / total)) for at in order if race.gains[at] > 0)
 
 
 def _contender(race: Race, name: str, simplicity: int, said: Floats, score: float, scores: Floats) -> Contender:
