@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 from raced import TASKS, raced
-from trained import boosted, dressed, encoded, every_predictor, numbers_only
+from trained import boosted, dressed, encoded, every_predictor, gaps_only, numbers_only
 
 import assayline.exports
 from assayline.artefacts import AsIs, Bundle, Calibrated, Expanded, Golden, Interval, Linear, Predictor, Sandboxed, Seasonal, Term
@@ -30,7 +30,7 @@ ODD = [np.nan, 0.0, -0.0, 1e-36, -1e-36, 1e-34, -0.5, 2.0, 31.0, 32.0, 64.0, 1e1
 BOOSTED = [
     boosted("regression", 0, zero_as_missing=True), boosted("regression", 0, use_missing=False), boosted("regression", 0, reg_sqrt=True), boosted("cross_entropy_lambda", 0),
     boosted("regression", 0, boosting="rf", bagging_freq=1, bagging_fraction=0.5), boosted("regression", 0, min_data_in_leaf=5000),
-    numbers_only(True), numbers_only(False),
+    numbers_only(True), numbers_only(False), gaps_only(),
 ]  # fmt: skip
 needs_node = pytest.mark.skipif(NODE is None, reason="NO NODE: node is not installed; the script of the page is not tried row for row")
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="NO BROWSER: no chromium is installed; the page is not opened")
@@ -66,14 +66,15 @@ def test_the_script_predicts_every_row_as_the_original(model: Predictor, tmp_pat
 @needs_node
 @pytest.mark.parametrize("task", TASKS)
 def test_the_script_predicts_what_the_model_that_training_chose_predicts(task: str, tmp_path: Path) -> None:
-    bundle, table = raced(task)
+    bundle, models, table = raced(task)
     X = bundle.plan.encode(table)
-    given = {"model": specification(bundle.predictor), "X": listed(X)}
+    given = {"models": [specification(one) for one in models], "X": listed(X)}
 
-    said = told("given.X.map((row) => m.predict(given.model, row.map((one) => one === null ? NaN : one)))", given, tmp_path)
+    said = told("given.models.map((model) => given.X.map((row) => m.predict(model, row.map((one) => one === null ? NaN : one))))", given, tmp_path)
 
-    wanted = bundle.predictor.predict(X).reshape(len(X), -1)
-    assert np.abs(np.array(said) - wanted).max() <= 1e-12 * np.abs(wanted).max()
+    for model, found in zip(models, said, strict=True):
+        wanted = model.predict(X).reshape(len(X), -1)
+        assert np.abs(np.array(found) - wanted).max() <= 1e-12 * np.abs(wanted).max()
 
 
 @needs_node

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 from raced import TASKS, raced
-from trained import boosted, dressed, encoded, every_predictor, linear, numbers_only
+from trained import boosted, dressed, encoded, every_predictor, gaps_only, linear, numbers_only
 
 from assayline.artefacts import Expanded, Interval, Predictor, Rescaled, Sandboxed, Seasonal, Term
 from assayline.artefacts.stored import Array
@@ -28,7 +28,7 @@ NAMES = ["speed", "load */ x", "city", "rain ?\\", "stop"]
 BOOSTED = [
     boosted("regression", 0, zero_as_missing=True), boosted("regression", 0, use_missing=False), boosted("regression", 0, reg_sqrt=True), boosted("cross_entropy_lambda", 0),
     boosted("regression", 0, boosting="rf", bagging_freq=1, bagging_fraction=0.5), boosted("regression", 0, min_data_in_leaf=5000),
-    numbers_only(True), numbers_only(False),
+    numbers_only(True), numbers_only(False), gaps_only(),
 ]  # fmt: skip
 
 if CC is None:
@@ -57,7 +57,8 @@ def said(function: Callable[..., object], X: Array, outputs: int, number: str) -
 
 def rows(count: int = 10_000) -> Array:
     X = encoded(count, seed=7)
-    X[: count // 3] = np.random.default_rng(3).choice(ODD, size=X[: count // 3].shape)
+    X[0] = np.finfo(np.float32).max
+    X[1 : count // 3] = np.random.default_rng(3).choice(ODD, size=X[1 : count // 3].shape)
     return X
 
 
@@ -76,15 +77,16 @@ def test_ten_thousand_rows_are_predicted_as_by_the_original(model: Predictor, nu
 @pytest.mark.parametrize("number", ["double", "float"])
 @pytest.mark.parametrize("task", TASKS)
 def test_what_training_chose_compiles_and_says_the_same(task: str, number: str, tmp_path: Path) -> None:
-    bundle, table = raced(task)
-    X = bundle.plan.encode(table)
+    bundle, models, table = raced(task)
+    X, names = bundle.plan.encode(table), [one.name for one in bundle.plan.features]
     X = X if number == "double" else np.clip(X, -3e38, 3e38).astype(np.float32).astype(np.float64)
 
-    library = compiled(c_source(bundle.predictor, [one.name for one in bundle.plan.features], name="tried", number=number), tmp_path)
+    for place, model in enumerate(models):
+        library = compiled(c_source(model, names, name=f"tried{place}", number=number), tmp_path)
 
-    wanted = bundle.predictor.predict(X).reshape(len(X), -1)
-    found = said(library.tried_predict, X, bundle.predictor.classes or 1, number)
-    assert np.abs(found - wanted).max() <= (1e-12 if number == "double" else 1e-5) * np.abs(wanted).max()
+        wanted = model.predict(X).reshape(len(X), -1)
+        found = said(getattr(library, f"tried{place}_predict"), X, model.classes or 1, number)
+        assert np.abs(found - wanted).max() <= (1e-12 if number == "double" else 1e-5) * np.abs(wanted).max()
 
 
 TOO_MUCH = [Term("product", (0, 1)), Term("sum", (0, 1)), Term("difference", (0, 1)), Term("ratio", (0, 1)), Term("above", (0,), (-1.7e308,)), Term("bins", (0,), (0.0, 1e308))]

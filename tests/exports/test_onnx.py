@@ -8,7 +8,7 @@ import lightgbm
 import numpy as np
 import pytest
 from raced import TASKS, raced
-from trained import boosted, dressed, encoded, every_predictor, linear, numbers_only, seasonal
+from trained import boosted, dressed, encoded, every_predictor, gaps_only, linear, numbers_only, seasonal
 
 from assayline.artefacts import Boosted, Calibrated, Expanded, Interval, Onnx, Predictor, Sandboxed, Seasonal, Term
 from assayline.artefacts.expanded import expand
@@ -20,7 +20,7 @@ ODD = [np.nan, 0.0, -0.0, 1e-36, -1e-36, 1e-34, -0.5, 2.0, 31.0, 32.0, 64.0, 1e1
 BOOSTED = [
     boosted("regression", 0, zero_as_missing=True), boosted("regression", 0, use_missing=False), boosted("regression", 0, reg_sqrt=True), boosted("cross_entropy_lambda", 0),
     boosted("regression", 0, boosting="rf", bagging_freq=1, bagging_fraction=0.5), boosted("regression", 0, min_data_in_leaf=5000),
-    numbers_only(True), numbers_only(False),
+    numbers_only(True), numbers_only(False), gaps_only(),
 ]  # fmt: skip
 
 
@@ -50,13 +50,14 @@ def test_with_an_input_of_float32_a_row_that_float32_can_hold_is_predicted_the_s
 
 @pytest.mark.parametrize("task", TASKS)
 def test_what_training_chose_has_a_graph(task: str) -> None:
-    bundle, table = raced(task)
+    bundle, models, table = raced(task)
     X = bundle.plan.encode(table)
 
-    again = Onnx.of(onnx_bytes(bundle.predictor, X.shape[1]), classes=bundle.predictor.classes)
+    for model in models:
+        again = Onnx.of(onnx_bytes(model, X.shape[1]), classes=model.classes)
 
-    wanted = bundle.predictor.predict(X)
-    assert np.abs(again.predict(X) - wanted).max() <= 1e-5 * np.abs(wanted).max()
+        wanted = model.predict(X)
+        assert np.abs(again.predict(X) - wanted).max() <= 1e-5 * np.abs(wanted).max()
 
 
 TOO_MUCH = [Term("product", (0, 1)), Term("sum", (0, 1)), Term("difference", (0, 1)), Term("ratio", (0, 1)), Term("above", (0,), (-1.7e308,)), Term("bins", (0,), (0.0, 1e308))]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from assayline.artefacts import AsIs, Blend, Boosted, Bundle, Calibrated, Expanded, Interval, Predictor, Rescaled, Selected
@@ -76,7 +77,8 @@ def specification(model: Predictor, coverage: float = 0.9) -> dict[str, Any]:
     if isinstance(model, Boosted):
         forest = model.forest()
         names = ("columns", "thresholds", "decisions", "lefts", "rights", "values", "bounds", "words")
-        trees = [{name: getattr(tree, name).tolist() for name in names} for tree in forest.trees]
+        # A split that only asks whether there is a value has an infinite threshold, which JSON has no number for; no number is above the largest either.
+        trees = [{name: np.nan_to_num(getattr(tree, name)).tolist() for name in names} for tree in forest.trees]
         head = {"kind": "boosted", "classes": model.classes, "outputs": forest.outputs, "link": forest.link, "slope": forest.slope, "average": forest.average}
         return {**head, "trees": trees}
     document: dict[str, Any] = json.loads(model.members()[DOCUMENT])

@@ -63,6 +63,16 @@ def numbers_only(gaps: bool) -> Boosted:
 
 
 @cache
+def gaps_only() -> Boosted:
+    """Trees with splits that only ask whether there is a value: their thresholds are infinite."""
+    X = encoded(600)
+    parameters = {"verbosity": -1, "num_threads": 1, "num_leaves": 3, "min_data_in_leaf": 5, "feature_fraction": 1.0}
+    found = Boosted.of(lightgbm.train(parameters, lightgbm.Dataset(X, np.isnan(X[:, 1]) + 2.0 * np.isnan(X[:, 2])), 4), 0)
+    assert any(np.isinf(tree.thresholds).any() for tree in found.forest().trees)
+    return found
+
+
+@cache
 def linear(classes: int = 0) -> Linear:
     X = encoded(600)
     layout = Linear.layout(X, CATEGORIES)
