@@ -385,6 +385,7 @@ def rounded_down(thresholds: Sequence[float]) -> list[float]:
     >>> rounded_down([0.1])[0] <= 0.1 < float(np.nextafter(np.float32(rounded_down([0.1])[0]), np.float32(1)))
     True
     """
-    wanted = np.clip(np.asarray(thresholds, dtype=np.float64), *map(float, (np.finfo(np.float32).min, np.finfo(np.float32).max)))
+    most = float(np.finfo(np.float32).max)
+    wanted = np.clip(np.asarray(thresholds, dtype=np.float64), -most, most)
     near = wanted.astype(np.float32)
     return [float(one) for one in np.where(near.astype(np.float64) > wanted, np.nextafter(near, np.float32(-np.inf)), near)]
