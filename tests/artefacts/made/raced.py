@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from assayline.artefacts import Bundle, Golden, Predictor
 from assayline.framing import Problem
-from assayline.training import Progress, train
+
+if TYPE_CHECKING:
+    from assayline.training import Progress
 
 TASKS = ("binary", "regression")
 
@@ -27,6 +30,8 @@ def orders(rows: int = 800, seed: int = 0) -> pl.DataFrame:
 @cache
 def raced(task: str) -> tuple[Bundle, tuple[Predictor, ...], pl.DataFrame]:
     """The bundle of the model that two seconds of training chose; it and whatever was in front on the way; and rows they have not seen, some of them odd."""
+    from assayline.training import train  # here, for what is tested with it may be there without it
+
     target, other = ("late", "cost") if task == "binary" else ("cost", "late")
     in_front: dict[str, Progress] = {}
     found = train(orders().drop(other), Problem(target), budget_seconds=2, watch=lambda now: in_front.update({now.name: now}))
