@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -12,10 +13,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from trained import boosted, encoded, every_predictor, numbers_only
+from raced import TASKS, raced
+from trained import boosted, dressed, encoded, every_predictor, numbers_only
 
 import assayline.exports
-from assayline.artefacts import AsIs, Bundle, Calibrated, Golden, Interval, Linear, Predictor, Sandboxed
+from assayline.artefacts import AsIs, Bundle, Calibrated, Expanded, Golden, Interval, Linear, Predictor, Sandboxed, Seasonal, Term
 from assayline.artefacts.stored import Array
 from assayline.errors import MisuseError
 from assayline.exports import web_page
@@ -50,7 +52,7 @@ def listed(X: Array) -> list[list[float | None]]:
 
 
 @needs_node
-@pytest.mark.parametrize("model", [*every_predictor(), *BOOSTED], ids=lambda one: f"{one.kind}-{one.classes}")
+@pytest.mark.parametrize("model", [*every_predictor(), *dressed(), *BOOSTED], ids=lambda one: f"{one.kind}-{one.classes}")
 def test_the_script_predicts_every_row_as_the_original(model: Predictor, tmp_path: Path) -> None:
     X = encoded(1500, seed=7)
     X[:500] = np.random.default_rng(3).choice(ODD, size=X[:500].shape)
@@ -59,6 +61,32 @@ def test_the_script_predicts_every_row_as_the_original(model: Predictor, tmp_pat
 
     wanted = model.predict(X).reshape(len(X), -1)
     assert np.abs(np.array(said) - wanted).max() <= 1e-12 * np.abs(wanted).max()
+
+
+@needs_node
+@pytest.mark.parametrize("task", TASKS)
+def test_the_script_predicts_what_the_model_that_training_chose_predicts(task: str, tmp_path: Path) -> None:
+    bundle, table = raced(task)
+    X = bundle.plan.encode(table)
+    given = {"model": specification(bundle.predictor), "X": listed(X)}
+
+    said = told("given.X.map((row) => m.predict(given.model, row.map((one) => one === null ? NaN : one)))", given, tmp_path)
+
+    wanted = bundle.predictor.predict(X).reshape(len(X), -1)
+    assert np.abs(np.array(said) - wanted).max() <= 1e-12 * np.abs(wanted).max()
+
+
+@needs_node
+def test_the_script_makes_columns_as_the_original(tmp_path: Path) -> None:
+    X = np.array(list(itertools.product([1.7e308, -1.7e308, 1e-300, 0.0, -0.0, np.nan, 3.0], repeat=2)))
+    pairs = [Term(kind, (0, 1)) for kind in ("sum", "difference", "product", "ratio")]
+    last = Seasonal.of([Seasonal.last(0)], 0.25, width=1)
+    models = [Expanded(last, (term,), 2) for term in (*pairs, Term("above", (0,), (-1.7e308,)), Term("bins", (0,), (0.0, 3.0)))]
+    given = {"models": [specification(one) for one in models], "X": listed(X)}
+
+    said = told("given.models.map((model) => given.X.map((row) => m.predict(model, row.map((one) => one === null ? NaN : one))[0]))", given, tmp_path)
+
+    assert said == [one.predict(X).tolist() for one in models]
 
 
 @needs_node
@@ -151,6 +179,12 @@ def test_a_page_that_is_opened_agrees_with_its_golden_rows_and_shows_a_predictio
     assert "50 of 50 known rows agree." in shown
     assert "y: " in shown
     assert "80 % between" in shown
+
+
+@needs_browser
+@pytest.mark.parametrize("task", TASKS)
+def test_a_page_of_what_training_chose_agrees_with_its_golden_rows(task: str, tmp_path: Path) -> None:
+    assert "40 of 40 known rows agree." in opened(web_page(raced(task)[0]), tmp_path)
 
 
 @needs_browser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from trained import boosted, encoded, every_predictor, linear, numbers_only
+from raced import TASKS, raced
+from trained import boosted, dressed, encoded, every_predictor, linear, numbers_only
 
-from assayline.artefacts import Interval, Predictor, Sandboxed
+from assayline.artefacts import Expanded, Interval, Predictor, Rescaled, Sandboxed, Seasonal, Term
 from assayline.artefacts.stored import Array
 from assayline.errors import MisuseError
 from assayline.exports import CSource, c_source
@@ -60,7 +62,7 @@ def rows(count: int = 10_000) -> Array:
 
 
 @pytest.mark.parametrize("number", ["double", "float"])
-@pytest.mark.parametrize("model", [*every_predictor(), *BOOSTED], ids=lambda one: f"{one.kind}-{one.classes}")
+@pytest.mark.parametrize("model", [*every_predictor(), *dressed(), *BOOSTED], ids=lambda one: f"{one.kind}-{one.classes}")
 def test_ten_thousand_rows_are_predicted_as_by_the_original(model: Predictor, number: str, tmp_path: Path) -> None:
     library = compiled(c_source(model, NAMES, name="tried", number=number), tmp_path)
     X = rows() if number == "double" else rows().astype(np.float32).astype(np.float64)
@@ -69,6 +71,51 @@ def test_ten_thousand_rows_are_predicted_as_by_the_original(model: Predictor, nu
 
     wanted = model.predict(X).reshape(len(X), -1)
     assert np.abs(found - wanted).max() <= (1e-12 if number == "double" else 1e-5) * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize("number", ["double", "float"])
+@pytest.mark.parametrize("task", TASKS)
+def test_what_training_chose_compiles_and_says_the_same(task: str, number: str, tmp_path: Path) -> None:
+    bundle, table = raced(task)
+    X = bundle.plan.encode(table)
+    X = X if number == "double" else np.clip(X, -3e38, 3e38).astype(np.float32).astype(np.float64)
+
+    library = compiled(c_source(bundle.predictor, [one.name for one in bundle.plan.features], name="tried", number=number), tmp_path)
+
+    wanted = bundle.predictor.predict(X).reshape(len(X), -1)
+    found = said(library.tried_predict, X, bundle.predictor.classes or 1, number)
+    assert np.abs(found - wanted).max() <= (1e-12 if number == "double" else 1e-5) * np.abs(wanted).max()
+
+
+TOO_MUCH = [Term("product", (0, 1)), Term("sum", (0, 1)), Term("difference", (0, 1)), Term("ratio", (0, 1)), Term("above", (0,), (-1.7e308,)), Term("bins", (0,), (0.0, 1e308))]
+
+
+@pytest.mark.parametrize("term", TOO_MUCH, ids=lambda one: one.kind)
+def test_what_is_too_large_for_a_number_is_missing(term: Term, tmp_path: Path) -> None:
+    X = np.array(list(itertools.product([1.7e308, -1.7e308, 1e-300, 0.0, -0.0, np.nan, 3.0], repeat=2)))
+    model = Expanded(Seasonal.of([Seasonal.last(0)], 0.25, width=1), (term,), 2)
+
+    library = compiled(c_source(model, ["a", "b"], name="tried"), tmp_path)
+
+    assert said(library.tried_predict, X, 1, "double")[:, 0].tolist() == model.predict(X).tolist()
+
+
+def test_a_float_keeps_a_product_that_only_a_double_can_hold_as_large_as_it_can(tmp_path: Path) -> None:
+    X = np.array([[1e30, 1e30], [-1e30, 1e30], [1e30, 0.0], [np.nan, 1e30]])
+    model = Expanded(Seasonal.of([Seasonal.last(0)], 0.25, width=1), (Term("product", (0, 1)),), 2)
+
+    library = compiled(c_source(model, ["a", "b"], name="tried", number="float"), tmp_path)
+
+    assert said(library.tried_predict, X, 1, "float")[:, 0].tolist() == [float(np.finfo(np.float32).max), -float(np.finfo(np.float32).max), 0.0, 0.25]
+
+
+def test_a_power_that_only_its_factor_makes_small_enough_for_a_float_is_not_cut_off(tmp_path: Path) -> None:
+    X = np.array([[100.0], [-100.0], [2000.0], [0.0]])
+    model = Rescaled(Seasonal.of([Seasonal.last(0)], 0.25, width=1), "exp", 1e-10, 2.0, high=3e38)
+
+    library = compiled(c_source(model, ["a"], name="tried", number="float"), tmp_path)
+
+    assert said(library.tried_predict, X, 1, "float")[:, 0] == pytest.approx(model.predict(X), rel=2e-5)
 
 
 def test_intervals_are_there_too(tmp_path: Path) -> None:

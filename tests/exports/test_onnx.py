@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
+import lightgbm
 import numpy as np
 import pytest
-from trained import boosted, encoded, every_predictor, linear, numbers_only, seasonal
+from raced import TASKS, raced
+from trained import boosted, dressed, encoded, every_predictor, linear, numbers_only, seasonal
 
-from assayline.artefacts import Boosted, Calibrated, Interval, Onnx, Predictor, Sandboxed
+from assayline.artefacts import Boosted, Calibrated, Expanded, Interval, Onnx, Predictor, Sandboxed, Seasonal, Term
+from assayline.artefacts.expanded import expand
 from assayline.artefacts.stored import Array
 from assayline.errors import MisuseError
 from assayline.exports import onnx_bytes
@@ -33,14 +38,48 @@ def off(model: Predictor, X: Array, double: bool = True) -> Array:
     return np.asarray(np.abs(ours - theirs).max(axis=1) / np.abs(ours).max())
 
 
-@pytest.mark.parametrize("model", [*every_predictor(), *BOOSTED], ids=lambda one: f"{one.kind}-{one.classes}")
+@pytest.mark.parametrize("model", [*every_predictor(), *dressed(), *BOOSTED], ids=lambda one: f"{one.kind}-{one.classes}")
 def test_every_row_is_predicted_as_by_the_original(model: Predictor) -> None:
     assert off(model, rows()).max() <= 1e-5
 
 
-@pytest.mark.parametrize("model", [*every_predictor(), *BOOSTED], ids=lambda one: f"{one.kind}-{one.classes}")
+@pytest.mark.parametrize("model", [*every_predictor(), *dressed(), *BOOSTED], ids=lambda one: f"{one.kind}-{one.classes}")
 def test_with_an_input_of_float32_a_row_that_float32_can_hold_is_predicted_the_same(model: Predictor) -> None:
     assert off(model, rows().astype(np.float32).astype(np.float64), double=False).max() <= 1e-5
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_training_chose_has_a_graph(task: str) -> None:
+    bundle, table = raced(task)
+    X = bundle.plan.encode(table)
+
+    again = Onnx.of(onnx_bytes(bundle.predictor, X.shape[1]), classes=bundle.predictor.classes)
+
+    wanted = bundle.predictor.predict(X)
+    assert np.abs(again.predict(X) - wanted).max() <= 1e-5 * np.abs(wanted).max()
+
+
+TOO_MUCH = [Term("product", (0, 1)), Term("sum", (0, 1)), Term("difference", (0, 1)), Term("ratio", (0, 1)), Term("above", (0,), (-1.7e308,)), Term("bins", (0,), (0.0, 1e308))]
+
+
+@pytest.mark.parametrize("term", TOO_MUCH, ids=lambda one: one.kind)
+def test_what_is_too_large_for_a_number_is_missing(term: Term) -> None:
+    X = np.array(list(itertools.product([1.7e308, -1.7e308, 1e-300, 0.0, -0.0, np.nan, 3.0], repeat=2)))
+    model = Expanded(Seasonal.of([Seasonal.last(0)], 0.25, width=1), (term,), 2)
+
+    assert Onnx.of(onnx_bytes(model, 2), classes=0).predict(X).tolist() == model.predict(X).tolist()
+
+
+def test_with_an_input_of_float32_trees_see_every_digit_of_what_two_numbers_make() -> None:
+    X = np.column_stack([np.full(80, 2.0**24), np.tile([0.0, 1.0, 2.0, 3.0], 20)])
+    terms = (Term("sum", (0, 1)),)  # 2^24 + 1 is no float32
+    settings = {"verbosity": -1, "num_threads": 1, "min_data_in_leaf": 5}
+    model = Expanded(Boosted.of(lightgbm.train(settings, lightgbm.Dataset(expand(X, terms), X[:, 1]), 5), 0), terms, 2)
+
+    again = Onnx.of(onnx_bytes(model, 2, double=False), classes=0)
+
+    assert len(set(model.predict(X))) == 4
+    assert again.predict(X) == pytest.approx(model.predict(X), rel=1e-6)
 
 
 def test_the_ends_of_an_interval_are_outputs_too() -> None:

@@ -40,6 +40,10 @@ def test_whatever_the_numbers_what_is_made_of_them_is_never_infinite(X: Array) -
     assert np.isnan(made[np.isnan(X[:, 0]), 0]).all()
 
 
+def test_what_is_too_far_above_a_knot_for_a_number_is_missing() -> None:
+    assert np.isnan(expand(np.array([[1.7e308]]), [Term("above", (0,), (-1.7e308,))])).all()
+
+
 @pytest.mark.parametrize("model", models(), ids=["expanded", "exp", "plain"])
 def test_what_is_read_back_says_the_same(model: Predictor) -> None:
     X = np.array([[1.0, 2.0], [math.nan, 0.0], [-3.0, math.nan]])

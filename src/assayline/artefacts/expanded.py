@@ -85,7 +85,8 @@ def _column(X: Array, term: Term) -> Array:
     if term.kind == "bins":
         return np.where(np.isnan(first), np.nan, np.searchsorted(np.array(term.knots), first, side="right"))
     if term.kind == "above":
-        return np.asarray(np.where(np.isnan(first), np.nan, np.maximum(first - term.knots[0], 0.0)))
+        found = np.maximum(first - term.knots[0], 0.0)  # NaN stays NaN
+        return np.asarray(np.where(np.isfinite(found), found, np.nan))
     second = X[:, term.columns[1]]
     if term.kind == "ratio":
         found = first / np.where(second == 0, np.nan, second)

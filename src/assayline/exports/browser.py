@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from assayline.artefacts import AsIs, Blend, Boosted, Bundle, Calibrated, Interval, Predictor, Selected
+from assayline.artefacts import AsIs, Blend, Boosted, Bundle, Calibrated, Expanded, Interval, Predictor, Rescaled, Selected
 from assayline.artefacts.encoder import Encoder
 from assayline.artefacts.stored import DOCUMENT, plain
 from assayline.errors import MisuseError
@@ -82,7 +82,7 @@ def specification(model: Predictor, coverage: float = 0.9) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(model.members()[DOCUMENT])
     if isinstance(model, Blend):
         document["inner"] = [specification(one) for one in model.inner]
-    elif isinstance(model, Calibrated | Selected):
+    elif isinstance(model, Calibrated | Expanded | Rescaled | Selected):
         document["inner"] = specification(model.inner)
     elif isinstance(model, Interval):
         document = {"kind": "interval", "inner": specification(model.inner), "reach": model.reach(coverage), "floor": model.floor}

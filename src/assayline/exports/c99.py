@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from assayline.artefacts import Blend, Boosted, Calibrated, Constant, Interval, Linear, Predictor, Seasonal, Selected
+from assayline.artefacts import Blend, Boosted, Calibrated, Constant, Expanded, Interval, Linear, Predictor, Rescaled, Seasonal, Selected
 from assayline.artefacts.calibrated import NEAREST
+from assayline.artefacts.expanded import Term
+from assayline.artefacts.rescaled import HIGHEST
 from assayline.artefacts.seasonal import Last
 from assayline.artefacts.trees import ZERO, Forest
 from assayline.errors import MisuseError
@@ -119,7 +121,9 @@ class _Writer:
         wanted = set(self.needs)
         if "sigmoid" in wanted:
             wanted.add("exp")
-        order = [("missing", MISSING), ("exp", self._exp()), ("log", self._log()), ("sigmoid", SIGMOID), ("same", SAME)]
+        if "ratio" in wanted:
+            wanted.add("kept")
+        order = [("missing", MISSING), ("exp", self._exp()), ("log", self._log()), ("sigmoid", SIGMOID), ("same", SAME), ("kept", self._kept()), ("ratio", RATIO)]
         return "\n".join([*(text for key, text in order if key in wanted), *self.parts])
 
     def fresh(self, what: str) -> str:
@@ -182,6 +186,10 @@ class _Writer:
             inner, places = self.model(model.inner), self.wholes(model.columns)
             size = len(model.columns)
             return self.function(f"real chosen[{size}];\nint32_t i;\nfor (i = 0; i < {size}; i++) {{\n    chosen[i] = x[{places}[i]];\n}}\n{inner}(chosen, out);")
+        if isinstance(model, Expanded):
+            return self.expanded(model)
+        if isinstance(model, Rescaled):
+            return self.rescaled(model)
         if isinstance(model, Blend):
             return self.blend(model)
         if isinstance(model, Calibrated):
@@ -200,6 +208,58 @@ class _Writer:
         else:
             lines += [f"    wide[0] = {reach};"]
         return "\n".join([*lines, f"    {self.model(model.inner)}(x, point);", "    *low = point[0] - wide[0];", "    *high = point[0] + wide[0];", "}", ""])
+
+    def expanded(self, model: Expanded) -> str:
+        """A loop for each kind of column there is."""
+        inner, size = self.model(model.inner), len(model.terms)
+        lines = [f"real made[{size}];", "int32_t i;"]
+        for kind in dict.fromkeys(term.kind for term in model.terms):
+            places = [at for at, term in enumerate(model.terms) if term.kind == kind]
+            terms = [model.terms[at] for at in places]
+            at, first = self.wholes(places), self.wholes([term.columns[0] for term in terms])
+            lines += [f"for (i = 0; i < {len(places)}; i++) {{", *(f"    {line}" for line in self.made(terms, kind, f"x[{first}[i]]", f"made[{at}[i]]")), "}"]
+        return self.function("\n".join([*lines, f"{inner}(made, out);"]))
+
+    def made(self, terms: Sequence[Term], kind: str, first: str, place: str) -> list[str]:
+        """Lines that make the i-th column of a kind."""
+        if kind == "same":
+            return [f"{place} = {first};"]
+        if kind == "bins":
+            self.needs.add("missing")
+            knots = np.concatenate([term.knots for term in terms])
+            # A float reaches a knot when it reaches the next float above it.
+            table = self.numbers(-np.array(rounded_down((-knots).tolist())) if self.number == "float" else knots)
+            ends = self.wholes(np.cumsum([0, *(len(term.knots) for term in terms)]))
+            lines = ["int32_t k, reached = 0;", f"for (k = (int32_t){ends}[i]; k < (int32_t){ends}[i + 1]; k++) {{", f"    reached += {first} >= {table}[k];", "}"]
+            return [*lines, f"{place} = is_missing({first}) ? {first} : (real)reached;"]
+        self.needs.add("kept")
+        if kind == "above":
+            knots_of = self.numbers([term.knots[0] for term in terms])
+            return [f"real over = {first} - {knots_of}[i];", f"{place} = over < {self.literal(0)} ? {self.literal(0)} : kept(over);"]
+        second = f"x[{self.wholes([term.columns[1] for term in terms])}[i]]"
+        if kind == "ratio":
+            self.needs.add("ratio")
+            return [f"{place} = ratio({first}, {second});"]
+        return [f"{place} = kept({first} {'+' if kind == 'sum' else '-' if kind == 'difference' else '*'} {second});"]
+
+    def rescaled(self, model: Rescaled) -> str:
+        factor, shift = self.literal(model.factor), self.literal(model.shift)
+        lines = [f"{self.model(model.inner)}(x, out);"]
+        if model.link == "exp":
+            self.needs |= {"exp", "missing"}
+            highest = self.literal(HIGHEST)
+            lines += ["if (is_missing(out[0])) {", "    return;", "}", f"out[0] = out[0] > {highest} ? {highest} : out[0];"]
+            if self.number == "float":  # in halves: what is too large before the factor need not be after it
+                half = f"own_exp({self.literal(0.5)} * out[0])"
+                lines.append(f"out[0] = {half} * {factor} * {half} + {shift};")
+            else:
+                lines.append(f"out[0] = own_exp(out[0]) * {factor} + {shift};")
+        else:
+            lines.append(f"out[0] = out[0] * {factor} + {shift};")
+        for bound, sign in ((model.low, "<"), (model.high, ">")):
+            if np.isfinite(bound):
+                lines.append(f"out[0] = out[0] {sign} {self.literal(bound)} ? {self.literal(bound)} : out[0];")
+        return self.function("\n".join(lines))
 
     def blend(self, model: Blend) -> str:
         size = model.classes or 1
@@ -435,6 +495,21 @@ class _Writer:
         self.parts.append(f"{head} {{\n{body}}}\n")
         return place, head
 
+    def _kept(self) -> str:
+        most = self.literal(LIMITS[self.number])
+        if self.number == "float":
+            # What two floats make is a number in double, so it must not go missing: it stays as large as a float can be.
+            return f"""/* A number as large as the type allows; missing stays missing. */
+static real kept(real v) {{
+    return v > {most} ? {most} : v < -{most} ? -{most} : v;
+}}
+"""
+        return f"""/* A number; missing (infinite minus infinite) when it is too large. */
+static real kept(real v) {{
+    return v >= -{most} && v <= {most} ? v : v - v;
+}}
+"""
+
     def _exp(self) -> str:
         terms = 13 if self.number == "double" else 7  # |r| <= ln(2) / 2: what is left out is below half a unit in the last place
         factors = [1.0]
@@ -503,6 +578,12 @@ MISSING = """static int is_missing(real v) {
 SIGMOID = """static real sigmoid(real v) {
     real small = own_exp(v < 0 ? v : -v);
     return (v < 0 ? small : 1) / (1 + small);
+}
+"""
+RATIO = """/* A ratio to 0 is infinite or missing; minus itself it is missing. */
+static real ratio(real a, real b) {
+    real v = a / b;
+    return b == 0 ? v - v : kept(v);
 }
 """
 SAME = """static int same_text(const char *a, const char *b) {

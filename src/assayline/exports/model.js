@@ -241,9 +241,25 @@ function mapped(model, at, p) {
   return y.at(-1);
 }
 
+// Columns that are made of others: what is made of a missing value is missing, and so is what is too large for a number.
+const TERMS = {
+  same: (first) => first,
+  bins: (first, _, knots) => (Number.isNaN(first) ? NaN : knots.filter((knot) => knot <= first).length),
+  above: (first, _, knots) => finite(Math.max(first - knots[0], 0)),
+  sum: (first, second) => finite(first + second),
+  difference: (first, second) => finite(first - second),
+  product: (first, second) => finite(first * second),
+  ratio: (first, second) => finite(first / second),
+};
+
 const KINDS = {
   constant: (model) => model.values,
   columns: (model, x) => predict(model.inner, model.columns.map((column) => x[column])),
+  expanded: (model, x) => predict(model.inner, model.terms.map(([kind, columns, knots]) => TERMS[kind](x[columns[0]], x[columns[1]], knots))),
+  rescaled: (model, x) => {
+    const said = predict(model.inner, x)[0], linked = model.link === "exp" ? Math.exp(Math.min(said, 700)) : said;
+    return [Math.min(Math.max(linked * model.factor + model.shift, number(model.bounds[0])), number(model.bounds[1]))];
+  },
   blend: (model, x) => model.inner.map((one) => predict(one, x)).reduce((total, said, at) => said.map((value, place) => (total[place] ?? 0) + model.weights[at] * value), []),
   interval: (model, x) => predict(model.inner, x),
   linear: (model, x) => {

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from assayline.artefacts import Blend, Boosted, Calibrated, Constant, Interval, Linear, Predictor, Seasonal, Selected
+from assayline.artefacts import Blend, Boosted, Calibrated, Constant, Expanded, Interval, Linear, Predictor, Rescaled, Seasonal, Selected
 from assayline.artefacts.calibrated import NEAREST
+from assayline.artefacts.expanded import Term
+from assayline.artefacts.rescaled import HIGHEST
 from assayline.artefacts.seasonal import Last, Usual
 from assayline.artefacts.stored import Array
 from assayline.artefacts.trees import CATEGORICAL, DEFAULT_LEFT, NANS, NONE, ZERO, ZEROS, Forest, Tree
@@ -103,6 +105,10 @@ class _Graph:
             return self.seasonal(model, X)
         if isinstance(model, Selected):
             return self.model(model.inner, self.columns(X, model.columns))
+        if isinstance(model, Expanded):
+            return self.expanded(model, X)
+        if isinstance(model, Rescaled):
+            return self.rescaled(model, self.model(model.inner, X))
         if isinstance(model, Blend):
             parts = [self.add("Mul", self.model(one, X), self.constant(weight)) for one, weight in zip(model.inner, model.weights, strict=True)]
             return self.add("Sum", *parts)
@@ -128,6 +134,57 @@ class _Graph:
     def both(self, positive: str) -> str:
         """The probabilities of two classes from that of the second."""
         return self.add("Concat", self.add("Sub", self.constant(1.0), positive), positive, axis=1)
+
+    def expanded(self, model: Expanded, X: str) -> str:
+        """Columns of one kind are made at once, and put in the order of the terms."""
+        order: list[int] = []
+        parts: list[str] = []
+        for kind in dict.fromkeys(term.kind for term in model.terms):
+            places = [at for at, term in enumerate(model.terms) if term.kind == kind]
+            order += places
+            parts += self.terms(kind, [model.terms[at] for at in places], X)
+        made = self.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+        if order != sorted(order):
+            made = self.columns(made, np.argsort(order).tolist())
+        # What two numbers of float32 make is none of float32: the trees see all its digits, or a row could take another branch.
+        before, self.double = self.double, True
+        said = self.model(model.inner, made)
+        self.double = before
+        return said
+
+    def terms(self, kind: str, terms: Sequence[Term], X: str) -> list[str]:
+        """Columns of one kind; what is missing or too large is NaN."""
+        from onnx import TensorProto
+
+        first = self.columns(X, [term.columns[0] for term in terms])
+        if kind == "same":
+            return [first]
+        if kind == "bins":
+            found = []
+            for term in terms:
+                column = self.columns(X, term.columns)
+                reached = self.add("Cast", self.add("GreaterOrEqual", column, self.constant(np.array([term.knots]))), to=TensorProto.DOUBLE)
+                count = self.add("ReduceSum", reached, self.constant([1], np.int64), keepdims=1)
+                found.append(self.add("Where", self.add("IsNaN", column), self.constant(np.nan), count))
+            return found
+        if kind == "above":
+            over = self.add("Sub", first, self.constant(np.array([[term.knots[0] for term in terms]])))
+            return [self.kept(self.add("Where", self.add("Less", over, self.constant(0.0)), self.constant(0.0), over))]
+        second = self.columns(X, [term.columns[1] for term in terms])
+        if kind == "ratio":
+            second = self.add("Where", self.add("Equal", second, self.constant(0.0)), self.constant(np.nan), second)
+        return [self.kept(self.add({"sum": "Add", "difference": "Sub", "product": "Mul", "ratio": "Div"}[kind], first, second))]
+
+    def kept(self, values: str) -> str:
+        """Values, with NaN for the infinite ones."""
+        inside = self.add("LessOrEqual", self.add("Abs", values), self.constant(np.finfo(np.float64).max))
+        return self.add("Where", inside, values, self.constant(np.nan))
+
+    def rescaled(self, model: Rescaled, said: str) -> str:
+        linked = self.add("Exp", self.add("Min", said, self.constant(HIGHEST))) if model.link == "exp" else said
+        found = self.add("Add", self.add("Mul", linked, self.constant(model.factor)), self.constant(model.shift))
+        found = self.add("Max", found, self.constant(model.low)) if model.low > -np.inf else found
+        return self.add("Min", found, self.constant(model.high)) if model.high < np.inf else found
 
     def linear(self, model: Linear, X: str) -> str:
         from onnx import TensorProto

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from assayline.artefacts import Blend, Boosted, Calibrated, Constant, Interval, Linear, Predictor, Seasonal, Selected
+from assayline.artefacts import Blend, Boosted, Calibrated, Constant, Expanded, Interval, Linear, Predictor, Rescaled, Seasonal, Selected
 from assayline.errors import MisuseError
 
-OURS = (Blend, Boosted, Calibrated, Constant, Interval, Linear, Seasonal, Selected)
+OURS = (Blend, Boosted, Calibrated, Constant, Expanded, Interval, Linear, Rescaled, Seasonal, Selected)
 
 
 def refuse_foreign(model: Predictor, language: str) -> None:
@@ -30,7 +30,7 @@ def within(model: Predictor) -> list[Predictor]:
     found = [model]
     if isinstance(model, Blend):
         inner: list[Predictor] = list(model.inner)
-    elif isinstance(model, Calibrated | Selected):
+    elif isinstance(model, Calibrated | Expanded | Rescaled | Selected):
         inner = [model.inner]
     elif isinstance(model, Interval):
         inner = [model.inner, *([model.difficulty] if model.difficulty is not None else [])]
