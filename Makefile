@@ -44,7 +44,7 @@ demo: $(VENV)/.runtime ## the main job on real data, from a clean clone, in abou
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 test: check ## everything a change must pass: checks, tests, coverage
-	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term:skip-covered --durations=15
 
 check: $(VENV)/.dev ## style, types, direction of imports
 	$(BIN)/ruff check .

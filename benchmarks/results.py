@@ -67,7 +67,10 @@ def _line(part: str, result: Result) -> dict[str, Any]:
 
 
 # Rows of the mission a part speaks for, where it is not M1 alone.
-ROWS = {"lots": "M1, M6, M27", "cost": "M2", "split": "M2, M3", "answers": "M28, M30", "verdicts": "M2, M6", "runs": "M16", "streams_killed": "M27", "schedule": "M17", "models": "M5, M7"}
+ROWS = {
+    "lots": "M1, M6, M27", "cost": "M2", "split": "M2, M3", "answers": "M28, M30", "verdicts": "M2, M6", "runs": "M16", "streams_killed": "M27", "schedule": "M17",
+    "models": "M5, M7", "encoder": "M5", "trials": "M9, M10",
+}  # fmt: skip
 
 
 def read(group: str, part: str) -> list[Result]:

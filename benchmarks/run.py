@@ -39,6 +39,7 @@ BENCHMARKS = {
     "line_streams_killed": (10, "messages of brokers through a line that is killed on the way"),
     "encoder": (1, "one row and a million rows through a fitted plan of 20 mixed columns"),
     "models": (70, "models chosen for raw tables in 60 seconds, beside baselines, plain LightGBM and FLAML"),
+    "models_trials": (2, "trials of small artefacts from a watched folder, and artefacts that would run code"),
     "hostile": (15, "damaged, lying and malicious inputs: never a hang, a crash or an execution"),
 }
 # What is measured together; the figures of a group are kept in one file.
@@ -47,7 +48,7 @@ GROUPS = {
     "truth": ("truth_cells", "truth_lots", "suggestions", "streams", "error_control", "regions", "past_cost", "peers"),
     "gate": ("gate_cost", "gate_split", "gate_answers", "gate_verdicts"),
     "line": ("line_runs", "line_schedule", "line_streams_killed"),
-    "models": ("encoder", "models"),
+    "models": ("encoder", "models", "models_trials"),
 }
 GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
 

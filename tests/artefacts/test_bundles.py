@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from bundled import bundle, table
 from trained import boosted, every_predictor, linear
 
 from assayline.artefacts import (
@@ -39,25 +40,6 @@ from assayline.artefacts.archive import packed, unpacked
 from assayline.artefacts.bundle import MANIFEST
 from assayline.errors import InputError, LimitExceeded, MisuseError, NotFound, Refused, Unreadable, UnsafeArtefact
 from assayline.framing import Problem, frame
-
-COLUMNS = ("a", "b", "c", "d", "e")
-
-
-def table(rows: int = 30) -> pl.DataFrame:
-    random = np.random.default_rng(4)
-    return pl.DataFrame({name: random.integers(0, 30, rows) / (1 if name in "ce" else 3) for name in COLUMNS})
-
-
-def bundle(predictor: Predictor | None = None, **more: object) -> Bundle:
-    model = predictor or linear(2)
-    classes = tuple("xyz"[: model.classes])
-    plan = AsIs(Problem("y"), "regression" if not classes else "binary" if len(classes) == 2 else "multiclass", COLUMNS, classes)
-    base = Bundle(
-        "churn", "v8", plan, model, {"dummy": Constant.of(np.full(len(classes), 1 / len(classes)) if classes else 2.0)}, owner="ann", purpose="tests", cost={"yes": 3.0},
-        parents=("sha256:" + "0" * 64,), schema={"a": "Float64"}, profile=b"\x00\xff", golden=Golden.of(plan, model, table()), metrics={"auc": 0.75},
-        environment=environment_here(), created="2026-11-21T00:00:00Z",
-    )  # fmt: skip
-    return dataclasses.replace(base, **more)  # type: ignore[arg-type]  # the fields of a bundle by name
 
 
 def written_to(folder: Path, one: Bundle | None = None) -> Path:

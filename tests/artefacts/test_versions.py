@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_bundles import bundle
+from bundled import bundle
 from trained import every_predictor
 
 from assayline.artefacts import Bundle, check_golden, read, write

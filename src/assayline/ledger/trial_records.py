@@ -52,5 +52,5 @@ def trial_of(connection: Connection, lot: int) -> TrialRecord | None:
 
 def looks(connection: Connection, flow: str, digest: str) -> int:
     """How often versions of a model were tried on a test set of these rows: each verdict says a little about them."""
-    rows = connection.execute(sa.select(TRIALS.c.sets).where(TRIALS.c.flow == flow, TRIALS.c.sets.like(f'%"{digest}"%')))
-    return sum(any(one.get("digest") == digest for one in json.loads(row.sets)) for row in rows)
+    named = TRIALS.c.sets.like(f'%"{digest}"%')  # a digest is a word that stands for nothing else
+    return int(connection.execute(sa.select(sa.func.count()).select_from(TRIALS).where(TRIALS.c.flow == flow, named)).scalar_one())

@@ -17,6 +17,15 @@ framing = pytest.importorskip("assayline.framing")
 
 from customers import Make, customers  # noqa: E402 - after the check that its packages are there
 
+# What the database sees of a trial is tried on both (test_trying.py); what processes do and files hold is the same on either.
+ONE_DATABASE = ("test_suite.py", "test_line_model.py", "test_exporting.py", "test_bringing.py")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    twice = [item for item in items if item.path.parent == Path(__file__).parent and item.path.name in ONE_DATABASE and "postgresql" in item.name]
+    config.hook.pytest_deselected(items=twice)
+    items[:] = [item for item in items if item not in twice]
+
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:

@@ -18,7 +18,6 @@ from assayline.measures import profile
 from assayline.measures.packing import packed
 from assayline.tables import Limits, open_table
 from assayline.training.costs import Cost, matrix_of
-from assayline.training.scores import METRICS
 
 from ..progress import progress as progressed
 from ..step_work import read as read_lots
@@ -55,7 +54,7 @@ def work(request: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) -> 
         watch=lambda news: progressed(min(100, round(100 * news.spent_seconds / left))),
     )  # fmt: skip
     document = trained_document(told, budget)
-    best = document["leaderboard"][0] if document["leaderboard"] else {}
+    best: Mapping[str, Any] = next((row for row in document["leaderboard"] if row["chosen"]), {})
     bundle = Bundle(
         name=request["name"], version=request["version"], plan=told.plan, predictor=told.predictor,
         baselines={NOT_IN_NAMES.sub("-", name).strip("-").lower(): one for name, one in told.baselines.items()}, owner=request.get("owner", ""),
@@ -95,25 +94,8 @@ def cost_document(cost: Mapping[str, Any] | None, told: training.Trained) -> dic
 
 
 def trained_document(told: training.Trained, budget_seconds: float) -> dict[str, Any]:
-    """What training told, as pages and terminals show it; everything else it measured is under `all`."""
-    whole = told.to_json()
-    whole.pop("plan")
-    curve, features = told.learning_curve, told.feature_curves
-    most = curve.points[-1].at if curve is not None and curve.points else 1
-    board = sorted(whole["leaderboard"], key=lambda row: not row["chosen"])
-    return {
-        "choice": told.choice.name, "reason": told.choice.reason, "metric": told.metric, "higher_is_better": METRICS[told.metric].greater, "seconds": told.seconds,
-        "budget_seconds": budget_seconds, "rows": told.rows, "leaderboard": board, "split": told.split_why,
-        "learning_curve": [{"share": point.at / most, "rows": point.at, "score": point.score} for point in curve.points] if curve is not None else [],
-        "curve_says": curve.sentence if curve is not None else "",
-        "features_curve": [
-            *({"features": point.at, "by": "importance", "score": point.score} for point in (features.by_importance if features is not None else ())),
-            *({"features": point.at, "by": "pca", "score": point.score} for point in (features.by_component if features is not None else ())),
-        ],
-        "features_say": features.sentence if features is not None else "", "important": list(features.order[:20]) if features is not None else [],
-        "leaks": [{"column": leak.column, "reason": leak.reason, "sentence": leak.evidence} for leak in told.plan.leaks], "notes": list(told.notes),
-        "target": told.plan.problem.target, "features": len(told.plan.features), "all": whole,
-    }  # fmt: skip
+    """What training told, as pages and terminals show it."""
+    return {**told.told(), "budget_seconds": budget_seconds, "target": told.plan.problem.target, "features": len(told.plan.features)}
 
 
 def table_in(given: Mapping[str, Any]) -> pl.DataFrame:

@@ -89,7 +89,8 @@ def work(request: Mapping[str, Any], tell: Callable[[dict[str, Any]], None]) -> 
         worst = request["tags"][0]
         more = f" (and {len(request['tags']) - 1} more)" if len(request["tags"]) > 1 else ""
         sentence = f"It was trained on data of {worst['origin']} that carries the tag {worst['level']}: {worst['sentence']}{more}"
-        tried.findings.append(_finding("tainted_training_data", sentence, WARNS, suggestion=f"look at: assay tags {worst['origin']}"))
+        severity = HOLDS if Verdict.named(worst["level"]) >= Verdict.HOLD else WARNS  # no version is better than what it learned from
+        tried.findings.append(_finding("tainted_training_data", sentence, severity, suggestion=f"look at: assay tags {worst['origin']}"))
     verdict, findings = judge(tried.findings, sum(int(one["rows"]) for one in tried.sets))
     rows = max((int(one["rows"]) for one in tried.sets), default=0)
     report = Report(verdict, findings, InputFacts(request["label"], about["digest"], rows, len(bundle.plan.features), format="model"))
@@ -346,6 +347,3 @@ def _write(folder: str, name: str, document: Mapping[str, Any]) -> None:
 def _number(value: float) -> float | None:
     """JSON has no NaN."""
     return float(value) if math.isfinite(value) else None
-
-
-__all__ = ["PREDICTIONS", "RESULT", "SCORES", "Verdict", "opened", "table_of", "work"]

@@ -30,6 +30,7 @@ from .versions import ARTEFACT, KIND, champion_of, check_model, label
 WORK = "assayline.line.models.trial_work:work"
 RESULT, PREDICTIONS, SCORES, REPORT, COPY = "trial.json", "predictions.parquet", "scores.parquet", "report.json", "artefact"
 LAST_RUNS = 10
+MOST_TRIALS = 50  # of which the last one of each of the last ten versions counts
 MOST_LOTS = 500  # that it was trained on, the newest: privacy and separation look at these
 MOST_SECONDS, MOST_BYTES = 600.0, 4 << 30
 UNSAFE = ("UnsafeArtefact", "Refused")
@@ -232,7 +233,7 @@ class Trying:
         with self.project.ledger.read() as connection:
             champion = champion_of(connection, name, besides=lot.lot if lot is not None else None)
             before = trial_records.trial_of(connection, champion.lot) if champion is not None else None
-            past = trial_records.trials(connection, name)
+            past = trial_records.trials(connection, name, most=MOST_TRIALS)
         return {
             "artefact": path, "label": shown, "sets": self._sets(name), "allowed": list(self.settings.allowed), "aspects": self.aspects,
             "settings": {"margin": self.settings.margin, "protected": list(self.settings.protected), "row_milliseconds": self.settings.row_milliseconds, "size_mib": self.settings.size_mib},

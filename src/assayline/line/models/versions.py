@@ -15,6 +15,7 @@ from ..project import Project
 KIND = "model"
 ARTEFACT = "artefact"  # of the objects of a lot: the bytes of the model
 SIGNED = "sign-off"  # a decision: somebody vouches for a version
+FEW = 12  # versions
 WARN = 0.3  # severity from which a finding is more than a note
 TESTS = ".test."  # between the name of a model and that of a test set
 VERSION = re.compile(r"(?P<model>[^:]+)(?::v?(?P<version>\d+))?")
@@ -72,9 +73,14 @@ def champion_of(connection: Connection, model: str, *, besides: int | None = Non
 
     One of which the test sets cannot say whether it is worse is released with a warning, and does not become what the next one is held against: many small losses would add up.
     """
-    found = [lot for lot in records.lots(connection, model, states=("released",), newest_first=True) if lot.lot != besides]
-    signed = {int(row.lot) for row in records.decisions(connection, flow=model) if row.action == SIGNED} if any(map(_doubtful, found)) else set()
-    return next((lot for lot in found if not _doubtful(lot) or lot.lot in signed), found[-1] if found else None)
+    found: list[LotRecord] = []
+    for most in (FEW, 0):  # mostly one of the last few; else all of them are looked at
+        found = [lot for lot in records.lots(connection, model, states=("released",), most=most, newest_first=True) if lot.lot != besides]
+        signed = {int(row.lot) for row in records.decisions(connection, flow=model) if row.action == SIGNED} if any(map(_doubtful, found)) else set()
+        champion = next((lot for lot in found if not _doubtful(lot) or lot.lot in signed), None)
+        if champion is not None or len(found) < FEW - 1:
+            return champion or (found[-1] if found else None)
+    return found[-1] if found else None
 
 
 def _doubtful(lot: LotRecord) -> bool:
