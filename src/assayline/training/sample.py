@@ -74,7 +74,7 @@ def sampled(plan: Plan, table: pl.DataFrame) -> Sample:
         order = np.where(np.isfinite(order), order, np.nanmin(order))
     return Sample(
         X[usable], y[usable], len(plan.classes), tuple(feature.name for feature in features),
-        tuple(feature.categories if feature.kind == "code" else 0 for feature in features),
+        tuple(feature.categories for feature in features),
         None if groups is None else groups[usable], None if order is None else order[usable], *_gap(plan),
     )  # fmt: skip
 
