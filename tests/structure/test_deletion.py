@@ -28,6 +28,16 @@ DETECTORS = sorted(path.name for path in (PACKAGE / "detectors").glob("*.py") if
 A_FEW = DETECTORS[:: max(1, len(DETECTORS) // 3)]
 
 
+IMPORT_ALL = """
+import importlib, pathlib, sys
+import assayline
+root = pathlib.Path(assayline.__file__).parent
+for part in sys.argv[1:]:
+    for path in sorted((root / part).rglob("*.py")):
+        importlib.import_module(".".join(("assayline", *path.relative_to(root).with_suffix("").parts)).removesuffix(".__init__"))
+"""
+
+
 def without(what: str, folder: Path) -> Path:
     """A copy of the repository in which `what` (a path below the package) does not exist."""
     leave = shutil.ignore_patterns("__pycache__", "*.egg-info", "structure", "docs", "examples")
@@ -69,12 +79,17 @@ def test_a_copy_is_tested_and_not_the_installed_package(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("gone", "layer", "height"), PARTS, ids=[part for part, _, _ in PARTS])
-def test_with_a_part_deleted_the_tests_of_all_parts_beside_and_below_can_be_loaded(
+def test_with_a_part_deleted_all_parts_beside_and_below_can_be_imported_and_the_tests_of_the_nearest_be_loaded(
     gone: str, layer: tuple[str, ...], height: int, tmp_path: Path
 ) -> None:
+    """Loading the tests of all of them takes minutes in all; the sweep below runs them."""
     folder = without(gone, tmp_path)
+    nearest = [part for part in layer if part != gone] + list(LAYERS[height + 1])
 
-    collected = outcome_of(folder, staying(layer, height, gone), "--collect-only")
+    imported = python(folder, "-c", IMPORT_ALL, *staying(layer, height, gone))
+    collected = outcome_of(folder, nearest, "--collect-only")
+
+    assert imported.returncode == 0, imported.stderr[-2000:]
 
     assert collected.returncode == 0, collected.stdout[-3000:] + collected.stderr[-2000:]
 
