@@ -357,7 +357,7 @@ def _math(first: Environment, second: Environment) -> Iterator[Difference]:
 
 
 def _owner_in_both(name: str, first: Environment, second: Environment) -> bool:
-    owner = re.sub(r"[-_.]+", "-", name.partition(" of ")[2]).lower() or "the system"  # the folder scikit_learn.libs belongs to scikit-learn
+    owner = re.sub(r"[-_.]+", "-", name.partition(" of ")[2]).lower()  # the folder scikit_learn.libs belongs to scikit-learn
     told = any(each.fact("math", "libraries") for each in (first, second))
     return not told and (owner == "the system" or (owner in first.packages and owner in second.packages))
 

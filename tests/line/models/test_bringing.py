@@ -46,11 +46,26 @@ def test_a_pickle_is_refused_by_its_bytes_whatever_it_is_called(project: Project
 
 
 def test_what_the_file_does_not_say_is_asked_for(project: Project, tmp_path: Path) -> None:
+    exports = pytest.importorskip("assayline.exports")
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from assayline.artefacts import Constant
+
+    (tmp_path / "model.onnx").write_bytes(exports.onnx_bytes(Constant.of([0.25, 0.75]), 2))
+
+    with pytest.raises(MisuseError, match="name them in its order"):
+        bring(project, str(tmp_path / "model.onnx"), Wish("churned", "churn"), classes=("no", "yes"), quick=True)
+
+
+def test_a_model_from_elsewhere_may_come_before_any_test_set(project: Project, tmp_path: Path) -> None:
     import lightgbm
 
     table = customers(1)
-    booster = lightgbm.train({"objective": "binary", "verbose": -1, "num_threads": 1}, lightgbm.Dataset(table.select("age").to_numpy(), (table["churned"] == "yes").to_numpy()), 3)
+    rows = table.select("age", "spend").to_numpy()
+    booster = lightgbm.train({"objective": "binary", "verbose": -1, "num_threads": 1}, lightgbm.Dataset(rows, (table["churned"] == "yes").to_numpy(), feature_name=["age", "spend"]), 5)
     booster.save_model(str(tmp_path / "model.txt"))
 
-    with pytest.raises(MisuseError):
-        bring(project, str(tmp_path / "model.txt"), Wish("churned", "churn"), quick=True)
+    outcome = bring(project, str(tmp_path / "model.txt"), Wish("churned", "churn"), classes=("no", "yes"), quick=True)
+
+    assert outcome.lot is not None
+    assert outcome.lot.state == "released"

@@ -183,3 +183,53 @@ def test_golden_rows_that_give_other_answers_hold_the_version(hosted: Project, m
     assert outcome.lot.state == "held"
     assert "other_answers" in [one["code"] for one in outcome.lot.findings]
     assert json.loads(Path(hosted.store.path(outcome.lot.objects["report"])).read_text(encoding="utf-8"))["verdict"] == "hold"
+
+
+def test_versions_whose_classes_stand_in_another_order_are_compared_class_by_class(hosted: Project, make: Make) -> None:
+    """The rarer of two classes is the second one, so that the order may change with the rows of a training."""
+    from dataclasses import replace
+
+    from assayline.artefacts import Constant, read, write
+    from assayline.framing import Plan
+
+    path = make("v1")
+    bundle = read(path)
+    assert isinstance(bundle.plan, Plan)
+    plan = bundle.plan
+    other = replace(plan, classes=plan.classes[::-1], class_keys=plan.class_keys[::-1], class_counts=plan.class_counts[::-1])
+    turned = replace(bundle, version="v2", plan=other, golden=None, predictor=Constant.of([0.1, 0.9]), baselines={})
+    write(turned, path.with_name("churn-v2.assay"))
+    with Trying(hosted, aspects=()) as trying:
+        trying.take(str(path))
+        trying.take(str(path.with_name("churn-v2.assay")))
+
+    [against] = [one for one in model_document(hosted, "churn:v2")["trial"]["sets"][0]["comparisons"] if one["as"] == "champion"]
+    first = model_document(hosted, "churn:v1")["trial"]["sets"][0]["scores"]
+    assert against["champion_value"] == pytest.approx(next(one["value"] for one in first if one["metric"] == against["metric"]), abs=0.02)
+    assert against["outcome"] == "worse"
+
+
+def test_a_test_set_without_the_target_fails_the_trial_and_says_which_column(project: Project, make: Make, tmp_path: Path) -> None:
+    customers(99).drop("churned").write_parquet(tmp_path / "q1.parquet")
+    add_set(project, "churn", str(tmp_path / "q1.parquet"), "q1")
+
+    with Trying(project, aspects=()) as trying:
+        outcome = trying.take(str(make("v1")))
+
+    assert outcome.lot is not None
+    assert outcome.lot.state == "held"
+    assert "no column 'churned'" in outcome.lot.findings[0]["sentence"]
+
+
+def test_a_name_that_is_taken_stops_one_artefact_of_a_watched_folder_and_not_the_others(project: Project, make: Make, tmp_path: Path) -> None:
+    from assayline.line.gating import gate_paths
+
+    customers(1, 50).write_csv(tmp_path / "sales.csv")
+    list(gate_paths(project, "sales", [str(tmp_path / "sales.csv")]))
+    for name in ("sales", "churn"):
+        (tmp_path / "drop" / name).mkdir(parents=True)
+        make("v1", folder=tmp_path / "drop" / name)
+
+    outcomes = list(watch(project, str(tmp_path / "drop"), quick=True, once=True))
+
+    assert sorted(outcome.lot is not None for outcome in outcomes) == [False, True]

@@ -22,7 +22,6 @@ import polars as pl
 from assayline import trials
 from assayline.artefacts import Bundle, check_golden, read
 from assayline.core import Finding, InputFacts, Report, Verdict
-from assayline.errors import MisuseError
 from assayline.framing import Plan
 from assayline.judgement import judge
 
@@ -130,6 +129,8 @@ class Known:
 
     def golden(self, bundle: Bundle) -> list[str]:
         """In which sentences its golden rows give other answers."""
+        if bundle.golden is None:  # a model from elsewhere that came before any test set has none
+            return []
         return _kept_in(self._golden, bundle.digest, lambda: [one.sentence for one in check_golden(bundle)])
 
     def table(self, one: Mapping[str, Any]) -> pl.DataFrame:
@@ -175,7 +176,9 @@ def _try_on(tried: Tried, bundle: Bundle, one: Mapping[str, Any], request: Mappi
     entry: dict[str, Any] = {"set": name, "lot": one["lot"], "digest": one["digest"], "rows": 0, "unlabelled": 0, "scores": [], "comparisons": []}
     tried.sets.append(entry)
     if bundle.target not in table.columns and not any(note.columns == (bundle.target,) for note in bundle.plan.notes(table)):
-        raise MisuseError(f"the test set {name!r} has no column {bundle.target!r}, which {label} predicts; it has {', '.join(table.columns[:20])}")
+        sentence = f"The test set {name} has no column {bundle.target!r}, which {label} predicts; it has {', '.join(table.columns[:20])}."
+        tried.findings.append(_finding("failed_trial", sentence, HOLDS, where=name, suggestion=f"add the set again with that column: assay trial add-set {bundle.name} FILE --name {name}"))
+        return
     y, usable = bundle.plan.target(table)
     entry["rows"], entry["unlabelled"] = int(usable.sum()), int((~usable).sum())
     if not usable.any():
@@ -199,10 +202,16 @@ def _try_on(tried: Tried, bundle: Bundle, one: Mapping[str, Any], request: Mappi
     margin = (request.get("settings") or {}).get("margin")
     comparison = theirs = None
     if other is not None:
-        theirs = scored(str(request["champion"]["label"]), _champion_answers(request["champion"], one, other, table))
-        comparison = trials.compare(ours, theirs, decides, margin, seed=0)
-        entry["comparisons"].append({"with": theirs.version, "as": "champion", **_compared(comparison)})
-        tried.findings += list(_against_champion(comparison, name))
+        before, shown = other(), str(request["champion"]["label"])
+        said = _champion_answers(request["champion"], one, bundle, before, table.height)
+        if said is None:
+            sentence = f"{label} answers {', '.join(bundle.classes) or 'numbers'} and {shown} {', '.join(before.classes) or 'numbers'}: the two cannot be compared."
+            tried.findings.append(_finding("undecided_trial", sentence, WARNS, where=name, suggestion="sign it, if the question is another one by now"))
+        else:
+            theirs = scored(shown, said)
+            comparison = trials.compare(ours, theirs, decides, margin, seed=0)
+            entry["comparisons"].append({"with": shown, "as": "champion", **_compared(comparison)})
+            tried.findings += list(_against_champion(comparison, name))
     encoded = bundle.plan.encode(table) if bundle.baselines else None
     for baseline, predictor in bundle.baselines.items():
         assert encoded is not None
@@ -265,15 +274,20 @@ def cost_of(bundle: Bundle) -> trials.Cost | None:
     return trials.CostMatrix(tuple(cost["classes"]), tuple(tuple(map(float, row)) for row in cost["costs"]), unit)
 
 
-def _champion_answers(champion: Mapping[str, Any], one: Mapping[str, Any], other: Callable[[], Bundle], table: pl.DataFrame) -> npt.NDArray[np.float64]:
-    """What the champion said of these very rows: as it was kept, or asked again."""
+def _champion_answers(champion: Mapping[str, Any], one: Mapping[str, Any], bundle: Bundle, theirs: Bundle, rows: int) -> npt.NDArray[np.float64] | None:
+    """What the champion said of these very rows, as it was kept or asked again, in the order of our classes; None where it knows other classes."""
+    if set(theirs.classes) != set(bundle.classes):
+        return None
+    answers: npt.NDArray[np.float64] | None = None
     if champion.get("predictions"):
         kept = pl.scan_parquet(champion["predictions"]).filter(pl.col("digest") == one["digest"]).sort("row").collect()
-        if kept.height == table.height:
-            columns = [name for name in kept.columns if name.startswith("p")]
-            answers = kept.select(columns).to_numpy().astype(np.float64)
-            return answers[:, 0] if len(columns) == 1 else answers
-    return KNOWN.answers(other(), one)
+        if kept.height == rows:
+            answers = kept.select(name for name in kept.columns if name.startswith("p")).to_numpy().astype(np.float64)
+            answers = answers if theirs.classes else answers[:, 0]
+    if answers is None:
+        answers = KNOWN.answers(theirs, one)
+    # Which of two classes is the rarer one, and so the second, may have changed between the two trainings.
+    return answers[:, [theirs.classes.index(name) for name in bundle.classes]] if bundle.classes else answers
 
 
 def _kept(name: str, one: Mapping[str, Any], y: npt.NDArray[np.float64], usable: npt.NDArray[np.bool_], answers: npt.NDArray[np.float64]) -> pl.DataFrame:

@@ -278,7 +278,7 @@ class Trying:
         verdict = Verdict.named(str(tried["verdict"]))
         state = "held" if verdict >= Verdict.HOLD else "released"
         rows = dict.fromkeys(records.ROWS, 0)
-        files = {ARTEFACT: COPY, state: SCORES, "report": REPORT, **({"predictions": PREDICTIONS} if tried["sets"] else {})}
+        files = {ARTEFACT: COPY, state: SCORES, "report": REPORT, **({"predictions": PREDICTIONS} if any(one["scores"] for one in tried["sets"]) else {})}
         also = arrival.also
 
         def with_trial(writing: Writing, lot: LotRecord) -> None:

@@ -6,9 +6,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 
-from assayline.errors import NotFound
+from assayline.errors import MisuseError, NotFound, Refused
 
-from ..gating import Outcome
+from ..gating import Outcome, refusal
 from ..project import Project
 from .trying import Event, Trying
 
@@ -55,7 +55,12 @@ def watch(
                         called = model or _model(folder, path)
                         after = several[number + 1][0] if number + 1 < len(several) else None
                         following = after if after is not None and (model or _model(folder, after)) == called else None
-                        yield trying.take(path, called, facts={"watched": folder}, following=following)
+                        try:
+                            outcome = trying.take(path, called, facts={"watched": folder}, following=following)
+                        except MisuseError as error:  # a name that is taken, say: the other artefacts are none the worse
+                            refused = Refused(path, str(error))
+                            outcome = Outcome(None, refusal(called or "", path, refused), refused)
+                        yield outcome
                         if asked_to_stop():
                             return
             if once:
