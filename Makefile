@@ -9,8 +9,8 @@ BIN    := $(VENV)/bin
 # pip runs outside and installs into .venv: Debian ships `venv` without `ensurepip`, so a .venv with a pip of its own
 # cannot be counted on.
 PIP    := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python
-# Tests run on all cores, but on two at least: a test that needs a machine for itself is a broken test.
-JOBS   ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -lt 2 ] && n=2; echo $$n)
+# Tests run on all cores and one more, since many wait for a broker or a clock: a test that needs a machine for itself is a broken test.
+JOBS   ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n + 1)))
 ONLY   ?=
 
 .DEFAULT_GOAL := help
@@ -44,7 +44,8 @@ demo: $(VENV)/.runtime ## the main job on real data, from a clean clone, in abou
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 test: check ## everything a change must pass: checks, tests, coverage
-	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term:skip-covered --durations=15
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report= --durations=15
+	@echo "What is not covered: $(BIN)/coverage report --skip-covered --show-missing"
 
 check: $(VENV)/.dev ## style, types, direction of imports
 	$(BIN)/ruff check .
@@ -52,7 +53,7 @@ check: $(VENV)/.dev ## style, types, direction of imports
 	$(BIN)/lint-imports --no-cache
 
 test-full: check ## the tests and the slow sweeps: every part deleted in turn, every hostile input, large tables
-	$(BIN)/python -m pytest -n $(JOBS) -m "slow or not slow" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "slow or not slow" --cov --cov-report=
 
 bench: $(VENV)/.dev ## measure and rewrite docs/benchmarks.md; `make bench ONLY=speed` for one of them
 	$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY))

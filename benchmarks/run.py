@@ -40,6 +40,11 @@ BENCHMARKS = {
     "encoder": (1, "one row and a million rows through a fitted plan of 20 mixed columns"),
     "models": (70, "models chosen for raw tables in 60 seconds, beside baselines, plain LightGBM and FLAML"),
     "models_trials": (2, "trials of small artefacts from a watched folder, and artefacts that would run code"),
+    "delivery_judge": (1, "rollouts decided: false rollbacks, how soon a worse model is found, a batch stopped inside"),
+    "delivery_batch": (3, "a million rows scored, beside a loop written by hand"),
+    "delivery_online": (5, "requests a second and their times, beside other servers of the same model"),
+    "delivery_swaps": (3, "a hundred thousand requests while models are swapped and workers killed"),
+    "why": (90, "who is responsible for injected faults, beside the most upstream warning of the gate"),
     "hostile": (15, "damaged, lying and malicious inputs: never a hang, a crash or an execution"),
 }
 # What is measured together; the figures of a group are kept in one file.
@@ -48,7 +53,9 @@ GROUPS = {
     "truth": ("truth_cells", "truth_lots", "suggestions", "streams", "error_control", "regions", "past_cost", "peers"),
     "gate": ("gate_cost", "gate_split", "gate_answers", "gate_verdicts"),
     "line": ("line_runs", "line_schedule", "line_streams_killed"),
+    "delivery": ("delivery_judge", "delivery_batch", "delivery_online", "delivery_swaps"),
     "models": ("encoder", "models", "models_trials"),
+    "why": ("why",),
 }
 GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
 

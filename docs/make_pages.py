@@ -1,4 +1,4 @@
-"""Makes the pages that repeat what the code says: `docs/findings.md` from the catalogue and the detectors.
+"""Makes what repeats what the code says: `docs/findings.md` from the catalogue and the detectors, `docs/rollout.svg` from a rollout that is played through, `docs/why.svg` from an answer.
 
     python docs/make_pages.py [--check]
 
@@ -14,6 +14,7 @@ from assayline.core import CATALOGUE
 from assayline.detectors import installed
 
 DOCS = Path(__file__).parent
+sys.path[:0] = [str(DOCS.parent / "tests" / part / "made") for part in ("rollout", "report")]  # tests look at the same rollout and the same answers
 FAMILIES = {
     "value": "single values and runs of values",
     "time": "time stamps and calendars",
@@ -65,7 +66,27 @@ def _finder(code: str, family: str, detectors: list[str]) -> str:
     return by_family.get(family) or ("the scan" if code in BY_THE_SCAN else "no detector yet")
 
 
-PAGES = {"findings.md": findings}
+def rollout() -> str:
+    """The picture of ten days of a canary."""
+    from simulated_rollout import simulated
+
+    from assayline.report import views
+
+    drawn: str = views()["rollout_svg"](simulated(segments=False))
+    return drawn
+
+
+def why() -> str:
+    """The picture of a cause that was proved: one station of a source in another unit."""
+    from why_documents import forecasts
+
+    from assayline.report import views
+
+    drawn: str = views()["why_svg"](forecasts())
+    return drawn
+
+
+PAGES = {"findings.md": findings, "rollout.svg": rollout, "why.svg": why}
 
 
 def main(arguments: list[str]) -> int:

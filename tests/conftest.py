@@ -14,13 +14,15 @@ import sys
 import tempfile
 import uuid
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 # Folders with modules that tests share: whoever imports one finds it, whichever folder is tested.
-sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("artefacts/made", "trials/made", "framing/made")]
+MADE = ("artefacts/made", "trials/made", "framing/made", "serving/made", "rollout/made", "report/made", "arrivals", "line/why/laboratory")
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in MADE]
 
 LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
 
@@ -101,3 +103,34 @@ def new_database(postgres: str) -> Iterator[str]:
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
         connection.execute(f'DROP DATABASE "{name}"')
+
+
+@pytest.fixture(autouse=True)
+def untraced_children(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test that is not traced starts is not traced either."""
+    if request.node.get_closest_marker("no_cover") is not None:
+        for name in [one for one in os.environ if one.startswith(("COV_", "COVERAGE_"))]:
+            monkeypatch.delenv(name)
+
+
+WHOLE_RUN = 500  # tests: whoever asks for fewer wants these
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the tests of a line that are the same on both ledgers, `make test` runs every other one on PostgreSQL too, and each target on SQLite; `make test-full` runs all on both."""
+    if len(items) < WHOLE_RUN or "slow" in str(config.option.markexpr).replace("not slow", ""):
+        return
+    left = [item for item in items if _for_the_full_run(item)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if not _for_the_full_run(item)]
+
+
+def _for_the_full_run(item: pytest.Item) -> bool:
+    given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    if given.get("ledger_url") != "postgresql":
+        return False
+    if item.get_closest_marker("one_ledger") is not None:
+        return True
+    if "place" in given:
+        return bool(given["place"] != "postgresql")
+    return zlib.crc32(item.nodeid.partition("[")[0].encode()) % 2 == 1

@@ -25,9 +25,11 @@ from assayline.core import (
     Report,
     Rollout,
     Rule,
+    Stage,
     Step,
     Verdict,
     report_from_json,
+    stages_of,
 )
 
 VERDICTS = st.sampled_from(list(Verdict))
@@ -127,7 +129,7 @@ def test_a_line_runs_each_step_after_its_inputs_and_names_a_circle() -> None:
         Line("knot", (Step("a", ("b",)), Step("b", ("a",)))).order()
 
 
-@given(st.text(), st.integers(0, 3))
+@given(st.text(), st.integers(0, 6))
 def test_a_key_keeps_the_challenger_while_the_ramp_grows(key: str, stage: int) -> None:
     now = Rollout("old", "new", salt="s", stage=stage)
 
@@ -138,12 +140,40 @@ def test_a_key_keeps_the_challenger_while_the_ramp_grows(key: str, stage: int) -
 
 
 def test_the_ramp_sends_about_its_share_to_the_challenger() -> None:
-    rollout = Rollout("old", "new", salt="s", ramp=(25.0,))
+    rollout = Rollout("old", "new", salt="s", stages=(Stage("canary", 25.0),))
     n = 4_000
 
     share = sum(rollout.route(f"customer {i}") == "new" for i in range(n)) / n
 
     assert abs(share - 0.25) < 4 * math.sqrt(0.25 * 0.75 / n)  # four standard errors
+
+
+@given(st.integers(0, 9_999), st.floats(0, 99))
+def test_who_is_held_out_stays_with_the_champion_to_the_end(number: int, holdout: float) -> None:
+    rollout = Rollout("old", "new", salt="s", holdout=holdout)
+    arms = []
+    while rollout.state == "running":
+        arms.append(rollout.arm_of(number))
+        rollout = rollout.advance(Verdict.RELEASE)
+
+    assert rollout.state == "promoted"
+    assert (rollout.arm_of(number) == "holdout") == (number >= 10_000 - holdout * 100) == ("holdout" in arms)
+    assert rollout.advance(Verdict.HOLD).arm_of(number) in ("champion", "holdout")
+
+
+def test_a_rollout_that_only_compares_ends_without_a_promotion() -> None:
+    rollout = Rollout("old", "new", salt="s", stages=stages_of("shadow"))
+    for _ in range(5):
+        rollout = rollout.advance(Verdict.RELEASE)
+
+    assert rollout.state == "finished"
+    assert all(rollout.route(str(key)) == "old" for key in range(100))
+
+
+@pytest.mark.parametrize("values", [{"stages": ()}, {"stages": (Stage("canary", 50), Stage("canary", 5))}, {"stage": 99}, {"state": "gone"}, {"holdout": 100}])
+def test_a_rollout_that_makes_no_sense_is_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"rollout|stage|ramp|holdout"):
+        Rollout("old", "new", salt="s", **values)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_report_survives_the_journey_through_json() -> None:

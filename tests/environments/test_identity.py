@@ -91,6 +91,7 @@ def test_an_editable_installation_counts_by_its_version_wherever_it_stands(tmp_p
     assert digests != {_of("front", tmp_path, monkeypatch)}
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 def test_it_takes_less_than_50_ms_of_processor_time_for_what_this_package_needs() -> None:
     modules = ["polars", "pyarrow", "numpy", "rich", "sqlalchemy", "fastavro", "pytest", "hypothesis", "mypy", "importlinter"]
     identity(modules)

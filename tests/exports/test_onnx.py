@@ -6,6 +6,7 @@ import itertools
 
 import lightgbm
 import numpy as np
+import onnxruntime
 import pytest
 from raced import TASKS, raced
 from trained import boosted, dressed, encoded, every_predictor, gaps_only, linear, numbers_only, seasonal
@@ -14,7 +15,7 @@ from assayline.artefacts import Boosted, Calibrated, Expanded, Interval, Onnx, P
 from assayline.artefacts.expanded import expand
 from assayline.artefacts.stored import Array
 from assayline.errors import MisuseError
-from assayline.exports import onnx_bytes
+from assayline.exports import onnx_bytes, onnx_scores
 
 ODD = [np.nan, 0.0, -0.0, 1e-36, -1e-36, 1e-34, -0.5, 2.0, 31.0, 32.0, 64.0, 1e10, -3.0, 39.0, 1e30]
 BOOSTED = [
@@ -114,3 +115,28 @@ def test_what_only_its_own_library_can_run_has_no_graph() -> None:
         onnx_bytes(Sandboxed("skops", b"", 0, 5), 5)
     with pytest.raises(MisuseError, match="takes 5 columns, not 4"):
         onnx_bytes(linear(), 4)
+
+
+@pytest.mark.parametrize("model", [boosted(), boosted("binary", 2), numbers_only(True), numbers_only(False), gaps_only(), boosted("poisson", zero_as_missing=True)])
+def test_the_trees_alone_sum_as_the_forest_does_and_count_the_columns_that_lie_outside(model: Boosted) -> None:
+    X = encoded(200, seed=4)
+    X[:20] *= 1e3
+    X[20, 0], X[21, 1], X[22, 2] = np.inf, -np.inf, np.nan
+    most = np.finfo(np.float64).max
+    low, high = np.array([-1.0, -most, 0.0, -most, 3.0]), np.array([1.0, 2.0, most, most, 30.0])
+    X[23:26] = [low, high, np.where(high < most, np.nextafter(high, most), high)]
+
+    said = onnxruntime.InferenceSession(onnx_scores(model, 5, inside=(low, high))).run(["Y"], {"X": X})[0]
+    alone = onnxruntime.InferenceSession(onnx_scores(model, 5)).run(["Y"], {"X": X})[0]
+
+    assert np.array_equal(said[:, 1], ((low > X) | (high < X)).sum(axis=1))
+    finite = ~np.isinf(X).any(axis=1)
+    scores = model.forest().scores(X)
+    assert np.allclose(said[finite, :1], scores[finite], rtol=1e-5, atol=1e-5)
+    assert np.allclose(alone[finite], scores[finite], rtol=1e-5, atol=1e-5)
+
+
+def test_trees_with_several_scores_or_another_width_are_not_written_alone() -> None:
+    for model, width in ((boosted("multiclass", 3), 5), (boosted(), 6)):
+        with pytest.raises(MisuseError, match="onnx_bytes"):
+            onnx_scores(model, width)

@@ -134,6 +134,7 @@ def test_a_name_that_is_not_there_is_refused_with_what_is(problem: Problem, said
         frame(pl.DataFrame({"y": [1, 2], "x": [3, 4]}), problem)
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 def test_one_row_costs_no_more_than_its_share_of_a_millisecond() -> None:
     n = 300
     g = np.random.default_rng(1)
@@ -153,6 +154,7 @@ def test_one_row_costs_no_more_than_its_share_of_a_millisecond() -> None:
     assert spent < 500e-6  # about 45 µs on an idle machine; benchmarks/encoder.py holds the percentiles
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 def test_a_large_table_is_encoded_in_seconds() -> None:
     n = 200_000
     g = np.random.default_rng(1)

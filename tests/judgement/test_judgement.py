@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from assayline.core import CATALOGUE, Cell, Finding, Verdict
 from assayline.judgement import EXPLAINS, EXPLAINS_ALL, EXPLAINS_ANYWHERE, Policy, judge, subsume
+from assayline.judgement.temper import NOTE, Temper
 
 PAIRS = [(cause, symptom) for cause, symptoms in EXPLAINS.items() for symptom in sorted(symptoms)]
 
@@ -81,3 +82,11 @@ def test_a_changed_relation_is_explained_by_what_happened_to_one_of_its_columns(
 
     assert [one.code for one in subsume([relation, column])] == ["disguised_missing"]
     assert sorted(one.code for one in subsume([relation, elsewhere])) == ["disguised_missing", "shuffled_column"]
+
+
+@pytest.mark.parametrize("column", ["assay_arm", "assay_version", "assay_run", "assay_sequence"])
+def test_who_answered_a_prediction_is_no_news_and_why_another_answered_is(column: str) -> None:
+    told = Temper(lots=30)
+
+    assert told(finding("new_category_flood", column, 0.9, layer="history")).severity <= NOTE
+    assert told(finding("new_category_flood", "assay_fallback", 0.9, layer="history")).severity == 0.9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -50,3 +51,33 @@ def arrived(project: Project) -> Callable[..., None]:
                 writing.append("lot", body | more)
 
     return enter
+
+
+@pytest.fixture(params=["folder", "sqlite", "postgresql", "delta"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a place that takes rows; nothing is there yet."""
+    if request.param == "postgresql":
+        return f"{request.getfixturevalue('database')}?table=sales"
+    if request.param == "delta":
+        pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'assayline[delta]'")
+    return {"folder": f"{tmp_path}/out", "sqlite": f"sqlite:{tmp_path}/out.db?table=sales", "delta": f"delta:{tmp_path}/table"}[request.param]
+
+
+@pytest.fixture
+def database(postgres: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an empty PostgreSQL database, without a password; libpq finds that in the environment."""
+    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'assayline[postgres]'")
+    own = psycopg.conninfo.conninfo_to_dict(postgres)
+    monkeypatch.setenv("PGPASSWORD", str(own.get("password", "")))
+    name = f"assay_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    yield f"postgresql://{own['user']}@{own['host']}:{own['port']}/{name}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def table(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a table that is not there yet."""
+    return f"{request.getfixturevalue('database')}?table=sales" if request.param == "postgresql" else f"sqlite:{tmp_path}/out.db?table=sales"

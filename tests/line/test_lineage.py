@@ -135,6 +135,54 @@ def test_a_lot_that_another_one_stands_for_tags_no_more(project: Project, made: 
     assert said(project, total) == [("unit_change", "superseded: another lot stands for it")]
 
 
+def repaired(made: Written, lot: int, by: int, rows: int = 20) -> None:
+    with made.ledger.write() as writing:
+        scoring = writing.append(
+            "scored",
+            {
+                "run": "sha256:0123456789abcdef", "model": "churn", "flow": "churn.scores", "lot": lot, "rollout": None, "stage": None, "counts": {}, "evidence": {}, "objects": {},
+                "state": "published",
+            },
+        ).number  # fmt: skip
+        writing.append("repaired", {"rollout": None, "scoring": scoring, "lot": lot, "by": by, "rows": rows, "body": {}, "flow": "churn.scores", "notices": []})
+
+
+def test_what_was_made_from_repaired_predictions_is_tainted_until_it_is_made_from_those_that_stand_for_them(project: Project, made: Written) -> None:
+    long_ago = (datetime.now(UTC) - timedelta(days=90)).isoformat(timespec="microseconds")
+    scores = made.lot("churn.scores", at=long_ago)
+    other = made.lot("churn.scores", at=long_ago)
+    calls, visits = made.lot("calls", at=long_ago), made.lot("visits")
+    made.run("calls", {"churn.scores": [scores]}, calls)
+    made.run("visits", {"calls": [calls]}, visits)
+    fine = made.lot("calls")
+    made.run("calls", {"churn.scores": [other]}, fine)
+
+    better = made.lot("churn.scores", replaces=[scores], parents=[scores])
+    repaired(made, scores, better)
+
+    assert [said(project, lot) for lot in (calls, visits)] == [[("tainted", "")]] * 2
+    assert [said(project, lot) for lot in (better, other, fine)] == [[], [], []]
+    (tag,) = tags_of(project, [visits])[visits]
+    assert (tag.level, tag.origin, tag.lot, tag.share) == (Verdict.WARN, "churn.scores", scores, 0.2)
+    assert f"20 predictions of lot {scores} of churn.scores (run 0123456789ab) were repaired" in tag.reason
+    assert f"lot {better} stands for them" in tag.reason
+    again, last = made.lot("calls", replaces=[calls]), made.lot("visits", replaces=[visits])
+    made.run("calls", {"churn.scores": [better]}, again)
+    made.run("visits", {"calls": [again]}, last)
+    assert [said(project, lot) for lot in (again, last)] == [[], []]
+    assert [str(verdict) for _, (verdict, _) in sorted(flow_verdicts(project).items())] == ["release"] * 3
+
+
+def test_who_says_that_a_repair_does_not_matter_here_weakens_the_tag(project: Project, made: Written) -> None:
+    scores, calls = made.lot("churn.scores"), made.lot("calls")
+    made.run("calls", {"churn.scores": [scores]}, calls)
+    repaired(made, scores, made.lot("churn.scores", replaces=[scores]))
+
+    weaken(project, "calls", origin="churn.scores", code="tainted", reason="calls are made already", author="ann")
+
+    assert [code for code, why in said(project, calls) if "calls are made already (ann" in why] == ["tainted"]
+
+
 def test_a_lot_rejected_after_it_was_used_rejects_what_was_made_from_it(project: Project, made: Written) -> None:
     held = made.lot("rides", KNOTS, state="held")
     hourly = made.lot("hourly")
@@ -322,6 +370,7 @@ def test_a_lot_that_is_met_twice_stands_once_in_the_tree(project: Project, made:
     assert sorted(leaf["lot"] for leaf in leaves) == [rides, rides]
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 def test_a_hundred_thousand_lots_are_no_hindrance(tmp_path: Path) -> None:
     with create_project(str(tmp_path / "shop")) as project:
         made = Written(project.ledger)

@@ -54,6 +54,7 @@ def tick(workers: list[subprocess.Popen[str]], moment: datetime) -> list[subproc
     return [one for one in workers if one.stdout is not None and one.stdout.readline() == "done\n"]
 
 
+@pytest.mark.one_ledger
 def test_a_week_of_a_hundred_flows_is_served_once_each_across_changes_of_the_clock_and_a_worker_that_dies(project: Project) -> None:
     flows = schedules(FLOWS)
     expected = {(flow.name, slot) for flow in flows for slot in slots(flow, BEGIN, BEGIN + WEEK)}

@@ -7,7 +7,6 @@ import datetime
 import os
 import sqlite3
 import threading
-import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -38,30 +37,6 @@ def rows(seed: int, count: int = 40, **more: Any) -> pl.DataFrame:
 def taken(project: Project, *frames: pl.DataFrame, flow: str = "sales") -> None:
     for frame in frames:
         gate(flow, frame, project=project, on_hold="empty")
-
-
-@pytest.fixture(params=["folder", "sqlite", "postgresql", "delta"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a place that takes rows; nothing is there yet."""
-    if request.param == "postgresql":
-        return f"{request.getfixturevalue('database')}?table=sales"
-    if request.param == "delta":
-        pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'assayline[delta]'")
-    return {"folder": f"{tmp_path}/out", "sqlite": f"sqlite:{tmp_path}/out.db?table=sales", "delta": f"delta:{tmp_path}/table"}[request.param]
-
-
-@pytest.fixture
-def database(postgres: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of an empty PostgreSQL database, without a password; libpq finds that in the environment."""
-    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'assayline[postgres]'")
-    own = psycopg.conninfo.conninfo_to_dict(postgres)
-    monkeypatch.setenv("PGPASSWORD", str(own.get("password", "")))
-    name = f"assay_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    yield f"postgresql://{own['user']}@{own['host']}:{own['port']}/{name}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def content(place: str, order: str = "order") -> pl.DataFrame:
@@ -259,12 +234,6 @@ def test_values_of_every_type_arrive_as_they_are(project: Project, place: str) -
     assert str(found["zoned"][0])[:16] in ("2024-02-29 12:30", "2024-02-29 13:30")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def table(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a table that is not there yet."""
-    return f"{request.getfixturevalue('database')}?table=sales" if request.param == "postgresql" else f"sqlite:{tmp_path}/out.db?table=sales"
-
-
 def towns(orders: range, town: str, bad: int = 0) -> pl.DataFrame:
     return pl.DataFrame({"order": list(orders), "town": ["KÃ¶ln" if number < bad else town for number, _ in enumerate(orders)]})
 
@@ -336,7 +305,7 @@ def test_another_lot_of_the_same_number_is_refused(project: Project, tmp_path: P
 
 def test_text_becomes_numbers_and_times_where_every_cell_reads_so(project: Project, place: str, tmp_path: Path) -> None:
     if "?table" not in place and not place.startswith("delta:"):
-        with pytest.raises(MisuseError, match="takes no --typed; it takes --format"):
+        with pytest.raises(MisuseError, match="takes no --typed; it takes --final, --format"):
             add_target(project, "sales", place, typed=True)
         return
     add_target(project, "sales", place, typed=True)

@@ -128,6 +128,7 @@ def test_a_message_names_the_worst_and_counts_the_others(project: Project, arriv
     assert lines[17] == "and 13 more; see: assay today"
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 def test_a_hundred_flows_are_looked_at_within_a_second_of_processor_time(project: Project, arrived: Arrived) -> None:
     if not project.ledger.is_sqlite:
         pytest.skip("the time of another process, the database's, is not measured")

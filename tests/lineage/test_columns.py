@@ -138,6 +138,7 @@ def test_what_is_known_of_columns_survives_as_json() -> None:
     assert Use.from_json({}).reached("rides") is None
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 def test_digests_of_columns_of_every_kind_cost_little() -> None:
     frame = pl.DataFrame({f"n{place}": pl.int_range(200_000, eager=True).shuffle(place) for place in range(10)} | {"l": [[1], [2]] * 100_000, "o": [object()] * 200_000})
 

@@ -144,6 +144,7 @@ def test_each_verdict_has_its_height_and_says_itself_when_pointed_at(busy: Calla
         assert re.search(rf'<rect [^>]*class="al-s-{verdict}"><title>lot {lot}: {verdict}, 100 rows', text)
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 def test_a_thousand_lots_are_drawn_quickly_and_stay_small(busy: Callable[..., Document]) -> None:
     document = busy(1000)
 

@@ -110,6 +110,7 @@ def test_every_flow_stands_right_of_what_it_reads_and_none_on_another(graph: tup
     assert found == placed(names, edges, gap=10)
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 def test_130_flows_are_drawn_in_a_moment() -> None:
     chance = random.Random(3)
     names, edges = [f"source_{place:02d}" for place in range(50)], []

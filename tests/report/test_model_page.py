@@ -290,6 +290,7 @@ def test_no_value_in_any_place_breaks_a_page_or_a_card(churn_once: Document, dat
     assert card.startswith("# Model card")
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 def test_a_model_with_a_long_life_has_a_page_that_is_quick_and_small(churn: Document) -> None:
     churn["history"] = [{**churn["history"][place % 8], "version": f"churn:v{place}"} for place in range(1500)]
     churn["trial"]["sets"] = [{**churn["trial"]["sets"][0], "set": f"set {place}"} for place in range(60)]

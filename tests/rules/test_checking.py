@@ -73,6 +73,7 @@ def test_the_place_in_a_long_rule_of_several_lines_is_shown_with_its_surrounding
     assert len(line) <= 80
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 def test_a_misspelt_name_among_twenty_thousand_columns_is_refused_in_a_moment() -> None:
     kinds = {f"measurement of the sensor number {number:05}": "number" for number in range(20_000)}
 

@@ -6,6 +6,7 @@ part that nothing below may need is really deleted, in a copy, and the other par
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -18,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "assayline"
 # From the top of the tower downwards: what stands below or beside a part may not need it.
 LAYERS = (
-    ("cli", "report"), ("line",), ("certificate",), ("scanning", "ledger", "notices", "arrivals", "environments"), ("judgement", "rules", "lineage", "training", "trials", "exports"),
+    ("cli", "report"), ("line",), ("certificate",), ("scanning", "ledger", "notices", "arrivals", "environments", "serving", "diagnosis", "explain"),
+    ("judgement", "rules", "lineage", "training", "trials", "exports", "rollout"),
     ("artefacts",), ("framing",), ("detectors", "tables"),
     ("measures",), ("core",),
 )  # fmt: skip
@@ -38,10 +40,10 @@ for part in sys.argv[1:]:
 """
 
 
-def without(what: str, folder: Path) -> Path:
+def without(what: str, folder: Path, *, tests: bool = True) -> Path:
     """A copy of the repository in which `what` (a path below the package) does not exist."""
     leave = shutil.ignore_patterns("__pycache__", "*.egg-info", "structure", "docs", "examples")
-    for name in ("src", "tests"):
+    for name in ("src", "tests") if tests else ("src",):
         shutil.copytree(ROOT / name, folder / name, ignore=leave)
     shutil.copy(ROOT / "pyproject.toml", folder)
     target = folder / "src" / "assayline" / what
@@ -79,19 +81,50 @@ def test_a_copy_is_tested_and_not_the_installed_package(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("gone", "layer", "height"), PARTS, ids=[part for part, _, _ in PARTS])
-def test_with_a_part_deleted_all_parts_beside_and_below_can_be_imported_and_the_tests_of_the_nearest_be_loaded(
-    gone: str, layer: tuple[str, ...], height: int, tmp_path: Path
-) -> None:
-    """Loading the tests of all of them takes minutes in all; the sweep below runs them."""
-    folder = without(gone, tmp_path)
-    nearest = [part for part in layer if part != gone] + list(LAYERS[height + 1])
-
-    imported = python(folder, "-c", IMPORT_ALL, *staying(layer, height, gone))
-    collected = outcome_of(folder, nearest, "--collect-only")
+def test_with_a_part_deleted_all_parts_beside_and_below_can_be_imported(gone: str, layer: tuple[str, ...], height: int, tmp_path: Path) -> None:
+    """That the tests of the others pass takes an hour for all parts; the sweep below runs them."""
+    imported = python(without(gone, tmp_path, tests=False), "-c", IMPORT_ALL, *staying(layer, height, gone))
 
     assert imported.returncode == 0, imported.stderr[-2000:]
 
-    assert collected.returncode == 0, collected.stdout[-3000:] + collected.stderr[-2000:]
+
+@pytest.mark.parametrize(("part", "layer", "height"), PARTS, ids=[part for part, _, _ in PARTS])
+def test_the_tests_of_a_part_are_loaded_without_the_parts_beside_and_above_it(part: str, layer: tuple[str, ...], height: int) -> None:
+    """Whoever needs another part says so with `pytest.importorskip`, or imports it inside of a test."""
+    gone = {one for above in LAYERS[:height] for one in above} | set(layer) - {part}
+    found = [
+        f"{path.relative_to(ROOT)}:{line} {name}"
+        for path in sorted((ROOT / "tests" / part).rglob("*.py"))
+        for line, name in imported_at_once(ast.parse(path.read_text(encoding="utf-8")))
+        if name in gone
+    ]
+
+    assert found == []
+
+
+def imported_at_once(tree: ast.Module) -> list[tuple[int, str]]:
+    """The parts that a module of tests imports when it is loaded, and not only where they are there."""
+    guarded = {
+        str(node.args[0].value).split(".")[1]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "importorskip"
+        and node.args and isinstance(node.args[0], ast.Constant) and str(node.args[0].value).startswith("assayline.")
+    }  # fmt: skip
+    found = []
+    for node in tree.body:
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            names = [f"{node.module}.{one.name}" for one in node.names]
+        elif isinstance(node, ast.Import):
+            names = [one.name for one in node.names]
+        found += [(node.lineno, name.split(".")[1]) for name in names if name.startswith("assayline.")]
+    return [(line, name) for line, name in found if name not in guarded]
+
+
+def test_an_import_of_a_part_above_is_seen_and_one_that_is_guarded_is_not() -> None:
+    tree = ast.parse("import pytest\nfrom assayline.cli import main\nfrom assayline import report\nassert pytest.importorskip('assayline.report')\n")
+
+    assert imported_at_once(tree) == [(2, "cli")]
 
 
 @pytest.mark.slow

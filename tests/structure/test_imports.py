@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "src" / "assayline"
-PURE = ("core", "measures", "detectors", "judgement", "rules", "lineage")
+PURE = ("core", "measures", "detectors", "judgement", "rules", "lineage", "diagnosis", "explain")
 # Builtins that touch the world outside the process.
 OPENERS = {"open", "print", "input", "exec", "eval", "compile", "breakpoint"}
 

@@ -53,6 +53,7 @@ def classification() -> tuple[Trained, tuple[Progress, ...]]:
     return train(customers(2000), Problem("left"), budget_seconds=4, cost={"yes": {"no": 5.0}, "no": {"yes": 1.0}}, watch=seen.append), tuple(seen)
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 @pytest.mark.parametrize("budget_seconds", [2.5, 5.0])
 def test_the_budget_holds(budget_seconds: float) -> None:
     table = customers(20_000)

@@ -95,6 +95,15 @@ def test_the_same_answers_are_not_worse() -> None:
     assert "the same answer" in found.sentence
 
 
+def test_the_same_numbers_are_not_worse_either() -> None:
+    rng = np.random.default_rng(3)
+    numbers = Scored("set", "v8", "regression", (), rng.normal(size=300), rng.normal(size=300))
+
+    found = compare(numbers, replace(numbers, version="v7"))
+
+    assert (found.outcome, found.test) == ("not worse", "identical")
+
+
 def test_answers_that_are_missing_are_worse_than_any_other() -> None:
     candidate, champion = measured(np.random.default_rng(8), 500)
     holes = candidate.predictions.copy()
@@ -189,6 +198,7 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     assert compare(*answers, seed=3) == compare(*answers, seed=3)
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 @pytest.mark.parametrize("name", ["auc", "log_loss", "average_precision", "macro_f1", "accuracy"])
 def test_twenty_thousand_rows_are_compared_within_a_second(name: str) -> None:
     answers = ranked(np.random.default_rng(20), 20_000, positive=0.04)

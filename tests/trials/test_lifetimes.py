@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from made_answers import disagreeing
 
-from assayline.core import Verdict
 from assayline.errors import MisuseError
-from assayline.trials import SignOff, capped, compare, metric, shelf_life, standing, told
+from assayline.trials import SignOff, compare, metric, shelf_life, standing, told
 
 SIGNED = SignOff("v8", "ann", "2024-01-01T00:00:00+00:00", "v7", ("churn v1", "fraud v3"))
 NOW = "2024-02-01T00:00:00+00:00"
@@ -62,12 +61,3 @@ def test_a_sign_off_holds_while_nothing_moves_and_when_its_version_became_the_ch
     assert standing(SIGNED, "2024-02-01T00:00:00", champion="v8", test_sets=["fraud v3", "churn v1"]).holds
     with pytest.raises(MisuseError, match="ISO 8601"):
         standing(SIGNED, "yesterday", champion="v7")
-
-
-def test_the_worst_of_model_and_data_wins() -> None:
-    tags = [(Verdict.WARN, "late"), (Verdict.HOLD, "unit changed"), (Verdict.RELEASE, "fine")]
-
-    assert capped(Verdict.RELEASE, tags).verdict is Verdict.HOLD
-    assert capped(Verdict.RELEASE, tags).because == ("unit changed", "late")
-    assert capped(Verdict.REJECT, tags).because == ()
-    assert capped(Verdict.WARN, []).verdict is Verdict.WARN

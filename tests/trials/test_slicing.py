@@ -140,6 +140,7 @@ def test_times_numbers_and_missing_cells_describe_slices() -> None:
     assert "rows that were not searched" in empty.sentence
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 def test_twenty_thousand_rows_by_twenty_columns_take_seconds() -> None:
     rng = np.random.default_rng(9)
     table = pl.concat([rows(rng, 20_000), rows(rng, 20_000).rename(lambda name: f"{name}_2")], how="horizontal")

@@ -26,6 +26,30 @@ def subscribe(source: Source, folder: str) -> AmqpSubscription:
     return AmqpSubscription(source, package("pika", "amqp", "pika"))
 
 
+def queue_of(source: Source) -> str:
+    """The name of the queue: the last part of the address."""
+    return unquote(endpoint(source).rest.rpartition("/")[2])
+
+
+def parameters_of(source: Source, library: Any, *, heartbeat_seconds: int, blocked_seconds: int) -> Any:
+    """Where and how to connect; for those who take and for those who send.
+
+    Args:
+        source: its address names broker, virtual host and queue.
+        library: pika.
+        heartbeat_seconds: how long nothing may be heard before the broker gives us up.
+        blocked_seconds: how long a broker without memory may keep us waiting.
+    """
+    place = endpoint(source)
+    host, port = place.host_and_port(5671 if place.tls else 5672)
+    tls = library.SSLOptions(ssl.create_default_context(cafile=text(source, "ca_file") or None), host) if place.tls else None
+    known = library.PlainCredentials(place.user, place.password) if place.user else library.ConnectionParameters().credentials
+    return library.ConnectionParameters(
+        host, port, unquote(place.rest.rpartition("/")[0]) or "/", known, heartbeat=heartbeat_seconds, blocked_connection_timeout=blocked_seconds, ssl_options=tls,
+        client_properties={"connection_name": client_of(source)},
+    )  # fmt: skip
+
+
 class AmqpSubscription:
     """One queue, whose only consumer we are.
 
@@ -37,17 +61,8 @@ class AmqpSubscription:
 
     def __init__(self, source: Source, library: Any) -> None:
         self._library, self._unique_ids = library, flag(source, "unique_ids")
-        place = endpoint(source)
-        self._shown = place.shown
-        virtual, _, queue = place.rest.rpartition("/")
-        self._queue = unquote(queue)
-        host, port = place.host_and_port(5671 if place.tls else 5672)
-        tls = library.SSLOptions(ssl.create_default_context(cafile=text(source, "ca_file") or None), host) if place.tls else None
-        parameters = library.ConnectionParameters(
-            host, port, unquote(virtual) or "/", library.PlainCredentials(place.user, place.password) if place.user else library.ConnectionParameters().credentials,
-            heartbeat=int(duration(source, "heartbeat_seconds", HEARTBEAT_SECONDS)), blocked_connection_timeout=300, ssl_options=tls,
-            client_properties={"connection_name": client_of(source)},
-        )  # fmt: skip
+        self._shown, self._queue = endpoint(source).shown, queue_of(source)
+        parameters = parameters_of(source, library, heartbeat_seconds=int(duration(source, "heartbeat_seconds", HEARTBEAT_SECONDS)), blocked_seconds=300)
         self._line = InOrder()
         self._parking: Any = None
         with self._talking():

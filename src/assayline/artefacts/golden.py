@@ -55,6 +55,10 @@ class Golden:
         again = _table(content, "the golden rows")
         return cls(content, {size: frozen(_said(plan, predictor, again, size)) for size in SIZES})
 
+    def table(self) -> pl.DataFrame:
+        """The rows as a table."""
+        return _table(self.rows, "the golden rows")
+
     def members(self) -> dict[str, bytes]:
         kept: list[Array] = []
         numbers = {}

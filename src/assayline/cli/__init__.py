@@ -23,13 +23,14 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 
 def commands() -> list[Command]:
     """The built-in commands (hook `assayline.commands`)."""
-    from . import certify, env, flow, gate, init, keeping, line, lineage, lots, metrics, notify  # isort: skip
-    from . import model, parity, quarantine, read, rules, run, scan, sources, tags, targets, thinning, today, train, trial, up  # isort: skip
+    from . import card, certify, env, explain, flow, gate, init, keeping, line, lineage, lots, metrics, notify  # isort: skip
+    from . import model, parity, quarantine, read, rollout, rules, run, scan, score, serve, sources, tags, targets, thinning, today, train, trial, up, why  # isort: skip
 
     return [
-        scan.COMMAND, init.COMMAND, gate.COMMAND, run.COMMAND, up.COMMAND, today.COMMAND, line.COMMAND, sources.COMMAND, flow.COMMAND, lots.LOTS, lots.LOT,
+        scan.COMMAND, init.COMMAND, gate.COMMAND, run.COMMAND, up.COMMAND, today.COMMAND, why.COMMAND, line.COMMAND, sources.COMMAND, flow.COMMAND, lots.LOTS, lots.LOT,
         read.COMMAND, rules.COMMAND, quarantine.COMMAND, lineage.COMMAND, tags.COMMAND, certify.COMMAND, notify.COMMAND, targets.COMMAND, thinning.COMMAND, train.COMMAND,
-        trial.COMMAND, model.COMMAND, env.COMMAND, parity.COMMAND, metrics.COMMAND, keeping.VERIFY, keeping.BACKUP, keeping.RESTORE,
+        trial.COMMAND, model.COMMAND, card.COMMAND, explain.COMMAND, score.COMMAND, rollout.COMMAND, serve.COMMAND, env.COMMAND, parity.COMMAND, metrics.COMMAND, keeping.VERIFY, keeping.BACKUP,
+        keeping.RESTORE,
     ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ examples:
   assay model list
   assay model show churn                       # the version in force
   assay model show churn:v8 --html v8.html     # one page for people
-  assay model card churn --out churn.md        # the hand-over file; --html for a page
+  assay model card churn --out churn.md        # the hand-over file; --html for a page; the same as assay card
   assay model export churn:v8 --onnx --out build/
   assay model export churn:v8 --c --out build/
   assay model export churn:v8 --web --out build/
@@ -49,6 +49,10 @@ def run(options: argparse.Namespace) -> int:
 
     if (options.version is None) != (options.verb == "list"):
         raise MisuseError("assay model list takes no version" if options.verb == "list" else f"assay model {options.verb} takes one version, such as churn:v8")
+    if options.verb == "card":
+        from .card import show_card
+
+        return show_card(options, options.version, html=options.html is not None, out=(options.html if options.html != "-" else None) or options.out)
     with open_project(options.project) as project:
         if options.verb == "list":
             show_or_json("models", models_document(project), options.json)
@@ -58,10 +62,6 @@ def run(options: argparse.Namespace) -> int:
         if options.verb == "bring":
             return _bring(options, project)
         document = model_document(project, options.version)
-    if options.verb == "card":
-        text = views()["model_card_html" if options.html else "model_card"](document)
-        _put(text, (options.html if options.html != "-" else None) or options.out, options)
-        return 0
     if options.html:
         _put(views()["model_html"](document), None if options.html == "-" else options.html, options)
     else:

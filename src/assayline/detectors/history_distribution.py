@@ -14,6 +14,7 @@ from .comparison import Comparison, Floats, View, quantiles
 from .expectation import Levels, levels, shares
 from .resemblance import gap_of_rising, largest_gap
 from .suspicion import Suspicion
+from .whole_numbers import can_be_converted
 from .wording import lots, number, percent
 
 LEAST_NUMBERS = 5  # numbers today below which a level means nothing
@@ -333,6 +334,8 @@ def _unit(now: Floats, past: Floats, limit: float) -> tuple[str, float, float, f
     for name, factor, offset in CONVERSIONS:
         if name in TEMPERATURES and not TEMPERATURES[name][0] <= float(np.median(past)) <= TEMPERATURES[name][1]:
             continue
+        if not can_be_converted(now, past, factor, offset):
+            continue
         left = largest_gap((now - offset) / factor, past)
         if best is None or left < best[3]:
             best = (name, factor, offset, left)
@@ -352,10 +355,12 @@ def _unit_of_far(view: View, scale: Scale) -> tuple[str, float, float] | None:
         return None
     fits: list[tuple[float, float, tuple[str, float, float]]] = []
     for name, factor, offset in CONVERSIONS:
-        if name not in TEMPERATURES or TEMPERATURES[name][0] <= float(np.median(past)) <= TEMPERATURES[name][1]:
+        if (name not in TEMPERATURES or TEMPERATURES[name][0] <= float(np.median(past)) <= TEMPERATURES[name][1]) and can_be_converted(now, past, factor, offset):
             undone = np.arcsinh(((view.now - offset) / factor - scale.middle) / scale.width)
             moved = _moved(undone, scale.past, view.lot, view.lots)
             fits.append((min(float(moved.level.p[0]), float(moved.spread.p[0])), float(moved.level.p[0]), (name, factor, offset)))
+    if len(fits) < 2:
+        return None
     fits.sort(reverse=True)
     (best, level, unit), (second, _, _) = fits[0], fits[1]
     return unit if best >= NOT_REFUTED and level >= LIKE_GOOD_LOTS and best >= CLEARLY * second else None

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from .comparison import Comparison, Floats, View
 from .history_distribution import CONVERSIONS, TEMPERATURES, Scale
+from .whole_numbers import can_be_converted
 
 Mask = npt.NDArray[np.bool_]
 
@@ -70,7 +71,7 @@ def undone(comparison: Comparison, view: View, fitted: Floats, unit: float, midd
     for rows, where in _places(comparison, view, away - usual, known):
         before = float(away[rows].mean())
         shift = float(np.median((view.now - expected)[rows]))
-        tried = [("", 1.0, shift)] + [one for one in CONVERSIONS if _possible(one[0], view)]
+        tried = [("", 1.0, shift)] + [one for one in CONVERSIONS if _possible(one[0], view) and can_be_converted(view.now[rows], view.past_known, one[1], one[2])]
         left = [float(np.abs(laid_out((view.now - offset) / factor) - fitted)[rows].mean()) for _, factor, offset in tried]
         top = int(np.argmin(left))
         if left[top] > MOST_LEFT * usual or before - left[top] < LEAST_UNDONE * (before - usual) or before <= usual:

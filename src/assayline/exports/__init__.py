@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .browser import web_page
     from .c99 import CSource, c_source
-    from .onnx_graph import onnx_bytes
+    from .onnx_graph import onnx_bytes, onnx_scores
 
-__all__ = ["CSource", "c_source", "onnx_bytes", "web_page"]
+__all__ = ["CSource", "c_source", "onnx_bytes", "onnx_scores", "web_page"]
 
-_HOMES = {"CSource": "c99", "c_source": "c99", "onnx_bytes": "onnx_graph", "web_page": "browser"}
+_HOMES = {"CSource": "c99", "c_source": "c99", "onnx_bytes": "onnx_graph", "onnx_scores": "onnx_graph", "web_page": "browser"}
 
 
 def __getattr__(name: str) -> Any:

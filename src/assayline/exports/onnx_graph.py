@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from assayline.artefacts.expanded import Term
 from assayline.artefacts.rescaled import HIGHEST
 from assayline.artefacts.seasonal import Last, Usual
 from assayline.artefacts.stored import Array
-from assayline.artefacts.trees import CATEGORICAL, DEFAULT_LEFT, NANS, NONE, ZERO, ZEROS, Forest, Tree
+from assayline.artefacts.trees import CATEGORICAL, DEFAULT_LEFT, NONE, ZERO, ZEROS, Forest, Tree
 from assayline.errors import MissingExtra, MisuseError
 
 from .refusing import refuse_foreign
@@ -40,26 +40,60 @@ def onnx_bytes(model: Predictor, width: int, *, double: bool = True, coverage: f
         MisuseError: the model is another library's, or `width` is not what it takes.
         MissingExtra: onnx is not installed.
     """
-    try:
-        import onnx
-        from onnx import TensorProto, helper
-    except ImportError as error:
-        raise MissingExtra("writing ONNX", extra="onnx", package="onnx") from error
+    TensorProto = _onnx().TensorProto
     refuse_foreign(model, "ONNX")
     if model.width not in (0, width):
         raise MisuseError(f"the model takes {model.width} columns, not {width}: give the number of features of its plan")
     graph = _Graph(double)
-    given = TensorProto.DOUBLE if double else TensorProto.FLOAT
     X = INPUT if double else graph.add("Cast", INPUT, to=TensorProto.DOUBLE)
     named = {OUTPUT: graph.model(model, X)}
     if isinstance(model, Interval):
         named |= dict(zip((LOW, HIGH), graph.ends(model, X, coverage), strict=True))
+    return _written(graph, named, TensorProto.DOUBLE, width, model.classes or 1, producer)
+
+
+def onnx_scores(model: Boosted, width: int, *, inside: tuple[Array, Array] | None = None, producer: str = "assayline") -> bytes:
+    """The trees alone: input `X` float64 (rows, width), output `Y` float32 (rows, scores), the sums of the leaves before `Forest.link` makes predictions of them.
+
+    For who asks for one row at a time: each operator behind the trees costs as much as ten of them.
+
+    Args:
+        model: with one score for each row.
+        width: columns of the encoded matrix.
+        inside: the least and greatest value (width,) of each column. `Y` then has a second score: how many columns of the row lie outside; what is missing lies
+            inside. Two trees of one split for each column: the same loop that sums the others sums them too.
+        producer: what the file says it was made by.
+
+    Raises:
+        MisuseError: the trees' mean counts and not their sum, they have several scores, or `width` is not what the model takes.
+        MissingExtra: onnx is not installed.
+    """
+    TensorProto = _onnx().TensorProto
+    forest = model.forest()
+    if model.width != width or forest.average or forest.outputs != 1:
+        raise MisuseError(f"the model takes {model.width} columns and not {width}, has {forest.outputs} scores, or averages its trees: write it with onnx_bytes")
+    graph = _Graph(True)
+    return _written(graph, {OUTPUT: graph.trees(forest, INPUT, inside)}, TensorProto.FLOAT, width, 1 if inside is None else 2, producer)
+
+
+def _onnx() -> Any:
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtra("writing ONNX", extra="onnx", package="onnx") from error
+    return onnx
+
+
+def _written(graph: _Graph, named: Mapping[str, str], kind: int, width: int, columns: int, producer: str) -> bytes:
+    """The model with these values as outputs."""
+    import onnx
+    from onnx import helper
+
     for name, value in named.items():
         graph.nodes.append(helper.make_node("Identity", [value], [name]))
-    outputs = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["rows", model.classes or 1]) for name in named]
-    body = helper.make_graph(
-        graph.nodes, "model", [helper.make_tensor_value_info(INPUT, given, ["rows", width])], outputs, graph.constants,
-    )  # fmt: skip
+    given = onnx.TensorProto.DOUBLE if graph.double else onnx.TensorProto.FLOAT
+    outputs = [helper.make_tensor_value_info(name, kind, ["rows", columns]) for name in named]
+    body = helper.make_graph(graph.nodes, "model", [helper.make_tensor_value_info(INPUT, given, ["rows", width])], outputs, graph.constants)
     made = helper.make_model(
         body, opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)], ir_version=IR, producer_name=producer
     )
@@ -273,12 +307,19 @@ class _Graph:
     def forest(self, forest: Forest, X: str, classes: int) -> str:
         from onnx import TensorProto
 
+        scores = self.add("Cast", self.trees(forest, X), to=TensorProto.DOUBLE)
+        if forest.average and forest.trees:
+            scores = self.add("Div", scores, self.constant(float(len(forest.trees) // forest.outputs)))
+        return self.linked(forest, scores, classes)
+
+    def trees(self, forest: Forest, X: str, inside: tuple[Array, Array] | None = None) -> str:
+        """The sums of the leaves, float32; with `inside` beside them how many columns are outside."""
+        from onnx import TensorProto
+
         wide = _Columns(forest)
         parts = [X]
-        filled = self.add("Where", self.add("IsNaN", X), self.constant(0.0), X)
-        if wide.uses_filled:
-            parts.append(filled)
         if wide.uses_zeros:
+            filled = self.add("Where", self.add("IsNaN", X), self.constant(0.0), X)
             near = self.add("LessOrEqual", self.add("Abs", filled), self.constant(float(np.float32(ZERO))))
             parts.append(self.add("Where", near, self.constant(np.nan), filled))
         for column, sets in wide.sets.items():
@@ -290,16 +331,13 @@ class _Graph:
         matrix = self.add("Concat", *parts, axis=1) if len(parts) > 1 else X
         if not self.double:
             matrix = self.add("Cast", matrix, to=TensorProto.FLOAT)
-        scores = self.add("Cast", self.add("TreeEnsembleRegressor", matrix, domain="ai.onnx.ml", **_attributes(forest, wide, self.double)), to=TensorProto.DOUBLE)
-        if forest.average and forest.trees:
-            scores = self.add("Div", scores, self.constant(float(len(forest.trees) // forest.outputs)))
-        return self.linked(forest, scores, classes)
+        return self.add("TreeEnsembleRegressor", matrix, domain="ai.onnx.ml", **_attributes(forest, wide, self.double, inside))
 
     def linked(self, forest: Forest, scores: str, classes: int) -> str:
         if forest.link == "softmax":
             return self.add("Softmax", scores, axis=1)
         if forest.link in ("sigmoid", "each"):
-            each = self.add("Sigmoid", self.add("Mul", scores, self.constant(forest.slope)))
+            each = self.add("Sigmoid", scores if forest.slope == 1.0 else self.add("Mul", scores, self.constant(forest.slope)))
             if forest.link == "sigmoid":
                 return self.both(each) if classes else each
             total = self.add("ReduceSum", each, self.constant([1], np.int64), keepdims=1)
@@ -312,12 +350,15 @@ class _Graph:
 
 
 class _Columns:
-    """Which columns the tree operator sees: the matrix, its copy with 0 for NaN, its copy with NaN for 0, and one column of 0 and 1 for each set of categories."""
+    """Which columns the tree operator sees: the matrix, its copy with NaN for 0, and one column of 0 and 1 for each set of categories.
+
+    A split that knows no missing values takes NaN for 0: its branch for NaN is the one that 0 takes, so it needs no copy with 0 for NaN.
+    """
 
     def __init__(self, forest: Forest) -> None:
         self.width = forest.width
         kinds = {int(kind) for tree in forest.trees for kind in ((tree.decisions >> 2) & 3)[(tree.decisions & CATEGORICAL) == 0]}
-        self.uses_filled, self.uses_zeros = NONE in kinds, ZEROS in kinds
+        self.uses_zeros = ZEROS in kinds
         self.sets: dict[int, list[tuple[int, ...]]] = {}
         for tree in forest.trees:
             for split in np.flatnonzero(tree.decisions & CATEGORICAL):
@@ -325,7 +366,7 @@ class _Columns:
                 words = _set(tree, int(split))
                 if words not in found:
                     found.append(words)
-        start = self.width * (1 + self.uses_filled + self.uses_zeros)
+        start = self.width * (1 + self.uses_zeros)
         self.places: dict[tuple[int, tuple[int, ...]], int] = {}
         for column, sets in self.sets.items():
             for words in sets:
@@ -336,7 +377,12 @@ class _Columns:
         column, kind = int(tree.columns[split]), int(tree.decisions[split] >> 2) & 3
         if tree.decisions[split] & CATEGORICAL:
             return self.places[column, _set(tree, split)]
-        return column + self.width * {NANS: 0, NONE: 1, ZEROS: 1 + self.uses_filled}[kind]
+        return column + self.width * (kind == ZEROS)
+
+    def left_when_missing(self, tree: Tree, split: int) -> bool:
+        if tree.decisions[split] & CATEGORICAL:
+            return False
+        return bool(tree.thresholds[split] >= 0) if (tree.decisions[split] >> 2) & 3 == NONE else bool(tree.decisions[split] & DEFAULT_LEFT)
 
 
 def _set(tree: Tree, split: int) -> tuple[int, ...]:
@@ -344,7 +390,7 @@ def _set(tree: Tree, split: int) -> tuple[int, ...]:
     return tuple(int(word) for word in tree.words[tree.bounds[number] : tree.bounds[number + 1]])
 
 
-def _attributes(forest: Forest, wide: _Columns, double: bool) -> dict[str, Any]:
+def _attributes(forest: Forest, wide: _Columns, double: bool, inside: tuple[Array, Array] | None = None) -> dict[str, Any]:
     from onnx import TensorProto, helper
 
     ids: dict[str, list[int]] = {name: [] for name in ("treeids", "nodeids", "featureids", "truenodeids", "falsenodeids", "missing_value_tracks_true")}
@@ -358,8 +404,7 @@ def _attributes(forest: Forest, wide: _Columns, double: bool) -> dict[str, Any]:
             by_set = bool(tree.decisions[split] & CATEGORICAL)
             left, right = (int(one) if one >= 0 else splits - 1 - int(one) for one in (tree.lefts[split], tree.rights[split]))
             row = (number, split, wide.place(tree, split), right if by_set else left, left if by_set else right)
-            default = 0 if by_set or not tree.decisions[split] & DEFAULT_LEFT else 1
-            for name, value in zip(ids, (*row, default), strict=True):
+            for name, value in zip(ids, (*row, int(wide.left_when_missing(tree, split))), strict=True):
                 ids[name].append(value)
             modes.append("BRANCH_LEQ")
             thresholds.append(0.5 if by_set else float(tree.thresholds[split]))
@@ -371,8 +416,23 @@ def _attributes(forest: Forest, wide: _Columns, double: bool) -> dict[str, Any]:
             for name, one in zip(leaves, (number, splits + leaf, number % forest.outputs), strict=True):
                 leaves[name].append(one)
             weights.append(float(value))
+    for column, (low, high) in enumerate(zip(*inside, strict=True)) if inside is not None else ():
+        # Above `high` the split is false, and NaN counts as true; at the next number below `low` it is true, and NaN counts as false.
+        with np.errstate(over="ignore"):  # below the least number of all stands the infinite one
+            below = np.nextafter(low, -np.inf)
+        for threshold, missing, said in ((high, 1, (0.0, 1.0)), (below, 0, (1.0, 0.0))):
+            number = ids["treeids"][-1] + 1
+            for node in ((number, 0, column, 1, 2, missing), (number, 1, 0, 0, 0, 0), (number, 2, 0, 0, 0, 0)):
+                for name, value in zip(ids, node, strict=True):
+                    ids[name].append(value)
+            modes += ["BRANCH_LEQ", "LEAF", "LEAF"]
+            thresholds += [float(threshold), 0.0, 0.0]
+            for leaf in (1, 2):
+                for name, one in zip(leaves, (number, leaf, 1), strict=True):
+                    leaves[name].append(one)
+            weights += said
     found: dict[str, Any] = {f"nodes_{name}": values for name, values in ids.items()} | {f"target_{name}": values for name, values in leaves.items()}
-    found |= {"nodes_modes": modes, "n_targets": forest.outputs, "aggregate_function": "SUM", "post_transform": "NONE"}
+    found |= {"nodes_modes": modes, "n_targets": forest.outputs if inside is None else 2, "aggregate_function": "SUM", "post_transform": "NONE"}
     if double:
         tensors = {"nodes_values_as_tensor": thresholds, "target_weights_as_tensor": weights}
         return found | {name: helper.make_tensor(name, TensorProto.DOUBLE, [len(values)], values) for name, values in tensors.items()}

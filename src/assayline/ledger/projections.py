@@ -22,13 +22,18 @@ from .schema import (
     FREED,
     INCIDENTS,
     LOTS,
+    MATURED,
+    MOVES,
     NOTICES,
     PASTS,
     POSITIONS,
     PUSHED,
+    REPAIRS,
+    ROLLOUTS,
     RULES,
     RUN_INPUTS,
     RUNS,
+    SCORINGS,
     SLOTS,
     STANDING,
     TARGETS,
@@ -193,6 +198,14 @@ def _pushed(connection: Connection, number: int, body: Body) -> None:
     key = (PUSHED.c.target == body["target"], PUSHED.c.lot == body["lot"])
     connection.execute(PUSHED.delete().where(*key))
     connection.execute(PUSHED.insert().values(target=body["target"], lot=body["lot"], at=body["at"]))
+    _withdrawn(connection, number, {**body, "lots": body.get("replaced", [])})
+
+
+def _withdrawn(connection: Connection, number: int, body: Body) -> None:
+    """Lots that a target has no longer, since they stand no longer."""
+    for lot in body["lots"]:
+        connection.execute(PUSHED.delete().where(PUSHED.c.target == body["target"], PUSHED.c.lot == lot))
+    _notices(connection, {"notices": [], **body, "lot": body.get("lot", 0)})
 
 
 def _run(connection: Connection, number: int, body: Body) -> None:
@@ -274,6 +287,57 @@ def _trial(connection: Connection, number: int, body: Body) -> None:
     _notices(connection, body)
 
 
+def _rollout(connection: Connection, number: int, body: Body) -> None:
+    """A challenger sets out; the number of the entry is that of the rollout."""
+    connection.execute(
+        ROLLOUTS.insert().values(
+            rollout=number, model=body["model"], champion=body["champion"], challenger=body["challenger"], salt=body["salt"], stages=text(body["stages"]), stage=0, state="running",
+            held=False, settings=text(body["settings"]), author=body["author"], at=body["at"], moved=body["at"],
+        )
+    )  # fmt: skip
+    _notices(connection, {**body, "flow": body["model"], "lot": body["challenger"]})
+
+
+def _moved(connection: Connection, number: int, body: Body) -> None:
+    """What was decided about a rollout; `stage`, `state` and `held` are those afterwards."""
+    connection.execute(
+        MOVES.insert().values(
+            number=number, rollout=body["rollout"], at=body["at"], action=body["action"], stage=body["stage"], state=body["state"], author=body["author"], reason=body["reason"],
+            decision=text(body["decision"]),
+        )
+    )  # fmt: skip
+    changed = {"stage": body["stage"], "state": body["state"], "held": body["held"], **({} if body["action"] == "stay" else {"moved": body["at"]})}
+    connection.execute(ROLLOUTS.update().where(ROLLOUTS.c.rollout == body["rollout"]).values(**changed))
+    _notices(connection, {**body, "flow": body["model"], "lot": body["lot"]})
+
+
+def _scored(connection: Connection, number: int, body: Body) -> None:
+    """A batch was scored: by whom, and what that says of a rollout."""
+    connection.execute(
+        SCORINGS.insert().values(
+            scoring=number, run=body["run"], model=body["model"], flow=body["flow"], lot=body["lot"], rollout=body["rollout"], stage=body["stage"], at=body["at"],
+            counts=text(body["counts"]), evidence=text(body["evidence"]), objects=text(body["objects"]), state=body["state"],
+        )
+    )  # fmt: skip
+    _notices(connection, {"notices": [], **body})
+
+
+def _matured(connection: Connection, number: int, body: Body) -> None:
+    connection.execute(MATURED.insert().values(number=number, scoring=body["scoring"], at=body["at"], body=text(body["body"])))
+
+
+def _repaired(connection: Connection, number: int, body: Body) -> None:
+    """Predictions that were published are others now, also where somebody has to look at the new ones first: nobody reads the old ones any more."""
+    _replaced(connection, {"replaces": body.get("replaced", [])})
+    connection.execute(
+        REPAIRS.insert().values(
+            number=number, rollout=body["rollout"], scoring=body["scoring"], lot=body["lot"], by=body["by"], rows=body["rows"], at=body["at"], body=text(body["body"]),
+        )
+    )  # fmt: skip
+    connection.execute(SCORINGS.update().where(SCORINGS.c.scoring == body["scoring"]).values(state="repaired"))
+    _notices(connection, {**body, "lot": body["by"]})
+
+
 def _nothing(connection: Connection, number: int, body: Body) -> None:
     """Stands in the chain and changes no table."""
 
@@ -290,6 +354,7 @@ EVENTS: dict[str, Callable[[Connection, int, Body], None]] = {
     "channel": _channel,
     "target": _target,
     "pushed": _pushed,
+    "withdrawn": _withdrawn,
     "run": _run,
     "described": _described,
     "position": _position,
@@ -299,6 +364,11 @@ EVENTS: dict[str, Callable[[Connection, int, Body], None]] = {
     "today": _today,
     "weakened": _weakened,
     "trial": _trial,
+    "rollout": _rollout,
+    "moved": _moved,
+    "scored": _scored,
+    "matured": _matured,
+    "repaired": _repaired,
     "migrated": _nothing,
     "restored": _nothing,
 }

@@ -320,6 +320,20 @@ def not_pushed_to(connection: Connection, flow: str, target: int) -> list[LotRec
     return [_lot(row) for row in connection.execute(query)]
 
 
+def not_standing_in(connection: Connection, target: int) -> list[int]:
+    """The numbers of the lots that a target is known to have and that are not released any more, in order."""
+    query = sa.select(PUSHED.c.lot).join(LOTS, LOTS.c.lot == PUSHED.c.lot).where(PUSHED.c.target == target, LOTS.c.state != "released").order_by(PUSHED.c.lot)
+    return [int(row.lot) for row in connection.execute(query)]
+
+
+def successions(connection: Connection, flow: str) -> list[tuple[int, str, tuple[int, ...]]]:
+    """Number, state, and the lots it was to stand for, of every lot of a flow that stands for others or is superseded; by number."""
+    query = sa.select(LOTS.c.lot, LOTS.c.state, LOTS.c.facts).where(LOTS.c.flow == flow, sa.or_(LOTS.c.state == "superseded", LOTS.c.facts.like('%"replaces":%')))
+    return [
+        (int(row.lot), row.state, tuple(int(one) for one in json.loads(row.facts).get("replaces", "").split())) for row in connection.execute(query.order_by(LOTS.c.lot))
+    ]
+
+
 def thick_lots(connection: Connection, flow: str, keep: int) -> list[LotRecord]:
     """The lots of a flow that have a profile of their own and came before the newest `keep` that teach, in order of place."""
     mine = (LOTS.c.flow == flow, _HAS_PROFILE)

@@ -94,6 +94,12 @@ def replaceable(connection: Connection, flow: str, place: str | None = None) -> 
     return [int(row.lot) for row in connection.execute(query)]
 
 
+def made_at(connection: Connection, flow: str, place: str) -> list[int]:
+    """The lots that ever were the result of a step for this place, oldest first."""
+    query = sa.select(RUNS.c.output).where(RUNS.c.step == flow, RUNS.c.place == place, RUNS.c.output.is_not(None)).order_by(RUNS.c.run)
+    return list(dict.fromkeys(int(row.output) for row in connection.execute(query)))
+
+
 def run_of(connection: Connection, lot: int) -> RunRecord | None:
     """The newest run that made a lot, or None: it came from outside."""
     row = connection.execute(sa.select(RUNS).where(RUNS.c.output == lot).order_by(RUNS.c.run.desc()).limit(1)).first()
@@ -104,6 +110,12 @@ def runs_that_read(connection: Connection, lot: int) -> list[RunRecord]:
     """The runs that read a lot, oldest first."""
     found = sa.select(RUN_INPUTS.c.run).where(RUN_INPUTS.c.lot == lot)
     return [_run(row) for row in connection.execute(sa.select(RUNS).where(RUNS.c.run.in_(found)).order_by(RUNS.c.run))]
+
+
+def outputs_of(connection: Connection, lots: Sequence[int]) -> set[int]:
+    """The numbers of the lots that runs made from any of these lots (at most some hundred)."""
+    read = sa.select(RUN_INPUTS.c.run).where(RUN_INPUTS.c.lot.in_(lots))
+    return {int(row.output) for row in connection.execute(sa.select(RUNS.c.output).where(RUNS.c.run.in_(read), RUNS.c.output.is_not(None)).distinct())}
 
 
 def described(connection: Connection, digest: str) -> Mapping[str, Any] | None:

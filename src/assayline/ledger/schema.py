@@ -280,7 +280,85 @@ TRIALS = Table(
     Index("assay_trials_flow", "flow", "trial"),
 )  # fmt: skip
 
-PROJECTIONS = (FLOWS, LOTS, PASTS, FREED, RULES, CASES, DECISIONS, INCIDENTS, STANDING, CHANNELS, TARGETS, PUSHED, NOTICES, RUNS, RUN_INPUTS, DESCRIBED, POSITIONS, SLOTS, WEAKENED, TRIALS)
+ROLLOUTS = Table(
+    "assay_rollouts", METADATA,  # one challenger on its way to the users
+    Column("rollout", BigInteger, primary_key=True, autoincrement=False),
+    Column("model", String(200), nullable=False),
+    Column("champion", BigInteger, nullable=False),  # versions, as lots
+    Column("challenger", BigInteger, nullable=False),
+    Column("salt", String(80), nullable=False),
+    Column("stages", Text, nullable=False),  # [{"mode", "share"}, …]
+    Column("stage", Integer, nullable=False),
+    Column("state", String(12), nullable=False),  # running | promoted | rolled_back | finished
+    Column("held", Boolean, nullable=False),  # by a person: nothing moves it forward but a person
+    Column("settings", Text, nullable=False),  # unit, holdout, control, guards, limits, labels, …
+    Column("author", Words, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("moved", String(40), nullable=False),
+    Index("assay_rollouts_model", "model", "rollout"),
+)  # fmt: skip
+
+MOVES = Table(
+    "assay_moves", METADATA,  # what was decided about a rollout, by the judge or by a person
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("rollout", BigInteger, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("action", String(12), nullable=False),  # advance | stay | hold | resume | rollback | promote | finish
+    Column("stage", Integer, nullable=False),  # afterwards
+    Column("state", String(12), nullable=False),
+    Column("author", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("decision", Text, nullable=False),  # what the judge said, and of which batches
+    Index("assay_moves_rollout", "rollout", "number"),
+)  # fmt: skip
+
+SCORINGS = Table(
+    "assay_scorings", METADATA,  # batches that were scored
+    Column("scoring", BigInteger, primary_key=True, autoincrement=False),
+    Column("run", String(80), nullable=False),  # digest of inputs, versions, settings, stage
+    Column("model", String(200), nullable=False),
+    Column("flow", String(200), nullable=False),  # the predictions are a lot of
+    Column("lot", BigInteger, nullable=False),  # 0: nothing was published (replay, shadow of requests)
+    Column("rollout", BigInteger),
+    Column("stage", Integer),
+    Column("at", String(40), nullable=False),
+    Column("counts", Text, nullable=False),  # rows by arm, by version, by reason of a fallback
+    Column("evidence", Text, nullable=False),  # rollout.Batch as JSON
+    Column("objects", Text, nullable=False),  # {"both": digest}: what each model said, row by row
+    Column("state", String(12), nullable=False),  # published | held | repaired | replayed
+    Index("assay_scorings_lot", "lot"),
+    Index("assay_scorings_rollout", "rollout", "scoring"),
+    Index("assay_scorings_flow", "flow", "scoring"),
+    Index("assay_scorings_run", "run"),
+)  # fmt: skip
+
+MATURED = Table(
+    "assay_matured", METADATA,  # labels that came for a batch; the newest entry of a scoring counts
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("scoring", BigInteger, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("body", Text, nullable=False),
+    Index("assay_matured_scoring", "scoring"),
+)  # fmt: skip
+
+REPAIRS = Table(
+    "assay_repairs", METADATA,  # published predictions that others took the place of
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("rollout", BigInteger),
+    Column("scoring", BigInteger, nullable=False),
+    Column("lot", BigInteger, nullable=False),  # what was published
+    Column("by", BigInteger, nullable=False),  # what stands there now
+    Column("rows", BigInteger, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("body", Text, nullable=False),  # units, places, what cannot be taken back
+    Index("assay_repairs_rollout", "rollout", "number"),
+    Index("assay_repairs_lot", "lot"),
+)  # fmt: skip
+
+PROJECTIONS = (
+    FLOWS, LOTS, PASTS, FREED, RULES, CASES, DECISIONS, INCIDENTS, STANDING, CHANNELS, TARGETS, PUSHED, NOTICES, RUNS, RUN_INPUTS, DESCRIBED, POSITIONS, SLOTS, WEAKENED, TRIALS,
+    ROLLOUTS, MOVES, SCORINGS, MATURED, REPAIRS,
+)  # fmt: skip
 
 DELIVERIES = Table(
     "assay_deliveries", METADATA,

@@ -137,6 +137,8 @@ class SqlLedger:
             raise LedgerError(f"{self.name}: {_said(error)}; run the same command again; if it stays, see: assay verify") from error
         except PendingRollbackError as error:
             raise LedgerError(f"{self.name}: the connection was lost; run the same command again") from error
+        except UnicodeDecodeError as error:  # SQLite names its tables in UTF-8: it has read something else
+            raise LedgerError(f"{self.name}: the file is damaged; restore a backup with: assay restore") from error
 
 
 def begin(connection: Connection, *, write: bool) -> None:

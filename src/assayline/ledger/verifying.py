@@ -16,7 +16,7 @@ from assayline.errors import AssaylineError, Damaged, LedgerError
 
 from .leases import seal
 from .projections import apply
-from .schema import ABOUT, APPLICATION, DELIVERIES, ENTRIES, LEASES, LOTS, METADATA, PASTS, PROJECTIONS, TRIALS, VERSION
+from .schema import ABOUT, APPLICATION, DELIVERIES, ENTRIES, LEASES, LOTS, METADATA, PASTS, PROJECTIONS, SCORINGS, TRIALS, VERSION
 from .sql_ledger import SqlLedger, canonical
 from .store import Store
 
@@ -175,6 +175,9 @@ def named_objects(connection: Connection) -> dict[str, str]:
     for tried in connection.execute(sa.select(TRIALS.c.flow, TRIALS.c.lot, TRIALS.c.objects)):
         for kind, digest in json.loads(tried.objects).items():
             found.setdefault(digest, f"{kind} of the trial of lot {tried.lot} of {tried.flow}")
+    for scored in connection.execute(sa.select(SCORINGS.c.flow, SCORINGS.c.lot, SCORINGS.c.objects)):
+        for kind, digest in json.loads(scored.objects).items():
+            found.setdefault(digest, f"{kind} of the predictions in lot {scored.lot} of {scored.flow}")
     for row in connection.execute(sa.select(PASTS)):
         found.setdefault(row.profile, f"past of {row.flow}, lots {row.first} to {row.last}")
     return found

@@ -29,6 +29,8 @@ from assayline.errors import MissingExtra, MisuseError
 
 from .model_definition import Model, ModelDefinition, model_definition
 from .names import check_name
+from .score_job import FLOW as FLOW_INPUT
+from .score_job import ScoreJob
 
 FILE = "line.py"
 TAKES = ("each", "latest", "all")
@@ -95,6 +97,7 @@ class Line:
         self.sources: dict[str, Source] = {}
         self.steps: dict[str, StepDefinition] = {}
         self.models: dict[str, ModelDefinition] = {}
+        self.scores: dict[str, ScoreJob] = {}
 
     def source(
         self, name: str, address: str = "", *, time: str = "", key: str = "", owner: str = "", every: str = "", window: str = "",
@@ -194,24 +197,51 @@ class Line:
         Raises:
             MisuseError: the name is taken, or something makes no sense.
         """
-        flow = data if isinstance(data, str) else getattr(data, "name", None) or getattr(data, "__name__", None)
-        if not isinstance(flow, str):
-            raise MisuseError(f"data={data!r} is neither a step nor a source nor a name of a flow")
-        made = model_definition(asked, flow, name=name, budget=budget, cost=cost, retrain=retrain, seed=seed)
+        made = model_definition(asked, _flow(data, "data"), name=name, budget=budget, cost=cost, retrain=retrain, seed=seed)
         self._new(made.name)
         self.models[made.name] = made
+        return made
+
+    def score(self, model: Any, data: Any, *, name: str = "", unit: str = "", key: str | Sequence[str] = (), keep: str | Sequence[str] = (), **options: Any) -> ScoreJob:
+        """Each lot of a flow is scored by the version of a model that is in service; the predictions are lots of a flow of their own.
+
+        Args:
+            model: what `line.model` gave, or the name of a model.
+            data: the flow whose rows are scored: a step, a source, or a name.
+            name: of the flow of the predictions; `MODEL.scores` when "".
+            unit: the column by which a rollout gives rows to versions, such as "customer_id".
+            key: columns that say which row is which; those of the model when empty.
+            keep: further columns that are kept beside the predictions.
+            options: see `ScoreJob`: time, version, decides, mix, fallback_on, otherwise, chunk_rows.
+
+        Raises:
+            MisuseError: the name is taken, or something makes no sense.
+        """
+        called = model if isinstance(model, str) else getattr(model, "name", None)
+        if not isinstance(called, str):
+            raise MisuseError(f"model={model!r} is neither a model of a line nor the name of one")
+        columns = [(one,) if isinstance(one, str) else tuple(one) for one in (key, keep)]
+        try:
+            made = ScoreJob(called, FLOW_INPUT + _flow(data, "data"), name, unit, key=columns[0], keep=columns[1], **options)
+        except TypeError as error:
+            raise MisuseError(f"line.score({called!r}): {error}; see ScoreJob for what it takes") from error
+        self._new(made.into)
+        self.scores[made.into] = made
         return made
 
     def value(self) -> core.Line:
         """What the line is, without its functions; a model is made like anything else, from all that it learns from."""
         steps = tuple(core.Step(step.name, step.inputs, self.takes(step.name)) for step in self.steps.values())
         models = tuple(core.Step(model.name, model.inputs, {model.data: "all"}) for model in self.models.values())
-        return core.Line(self.name, steps + models, tuple(self.sources.values()))
+        scores = tuple(core.Step(name, (job.reads, job.model), {job.reads: "each", job.model: "latest"}) for name, job in self.scores.items())
+        return core.Line(self.name, steps + models + scores, tuple(self.sources.values()))
 
     def root(self, flow: str) -> str | None:
         """The piecewise source whose lots a flow follows one by one; None for what is one state that is made anew."""
         if flow in self.sources:
             return None if self.sources[flow].is_snapshot else flow
+        if flow in self.scores:
+            return self.root(self.scores[flow].reads)
         if flow not in self.steps:
             return flow  # a flow that somebody else feeds, lot by lot
         takes = self.takes(flow)
@@ -242,7 +272,8 @@ class Line:
             MisuseError: steps in a circle, or an input taken one by one that follows another source.
         """
         try:
-            core.Line(self.name, tuple(core.Step(name, one.inputs) for name, one in (self.steps | self.models).items())).order()
+            inputs = {name: one.inputs for name, one in (self.steps | self.models).items()} | {name: (job.reads, job.model) for name, job in self.scores.items()}
+            core.Line(self.name, tuple(core.Step(name, several) for name, several in inputs.items())).order()
         except ValueError as error:
             raise MisuseError(f"line {self.name!r}: {error}; one of them has to read something else") from error
         for step in self.steps:
@@ -252,7 +283,7 @@ class Line:
 
     def _new(self, name: str) -> None:
         check_name(name)
-        if name in self.sources or name in self.steps or name in self.models:
+        if name in self.sources or name in self.steps or name in self.models or name in self.scores:
             raise MisuseError(f"line {self.name!r} has two parts named {name!r}; rename one")
 
     def _add(self, step: StepDefinition) -> None:
@@ -267,6 +298,14 @@ class Line:
             if name not in step.inputs:
                 raise MisuseError(f"step {step.name!r} has no input {name!r}; its inputs are {', '.join(step.inputs)}")
         self.steps[step.name] = step
+
+
+def _flow(data: Any, argument: str) -> str:
+    """The name of what is given as a step, a source, or a name."""
+    found = data if isinstance(data, str) else getattr(data, "into", None) or getattr(data, "name", None) or getattr(data, "__name__", None)
+    if not isinstance(found, str):
+        raise MisuseError(f"{argument}={data!r} is neither a step nor a source nor a name of a flow")
+    return found
 
 
 def _of_function(

@@ -33,8 +33,10 @@ from .thinning import thin_if_due
 Progress = Callable[[int, int, str], None]
 
 HASHED_FIRST_BYTES = 256 << 20  # a file this small is hashed before it is opened: a copy then costs nothing more
-SUFFIXES = {"released": ".parquet", "quarantined": ".parquet", "held": ".parquet", "profile": "", "report": ".json", "original": "", "environment": ".json"}
-SUFFIXES |= {"artefact": ".assay", "predictions": ".parquet"}  # of models
+SUFFIXES = {
+    "released": ".parquet", "quarantined": ".parquet", "held": ".parquet", "profile": "", "report": ".json", "original": "", "environment": ".json",
+    "artefact": ".assay", "predictions": ".parquet",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

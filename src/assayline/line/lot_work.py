@@ -90,10 +90,10 @@ def gate_table(table: Table, request: Mapping[str, Any], on_progress: Progress, 
     accusations = Accusations()
     rules = RuleSet(request.get("rules") or [], request.get("references") or {})
     temper = Temper(**request.get("temper") or {})
-    read = retyped(table, _dtypes(past))
+    read = retyped(table, dtypes_of(past))
     judged = judge_table(
         read, past, policy=policy, past_codes=codes, on_rows=accusations.add, on_progress=on_progress,
-        temper=temper, more=lambda profile, plan: _missing(table.columns, temper.needs) + rules.findings(read, plan), on_measured=on_measured,
+        temper=temper, more=lambda profile, plan: missing_columns(table.columns, temper.needs) + rules.findings(read, plan), on_measured=on_measured,
     )  # fmt: skip
     report = judged.report
     aside, cases = (
@@ -150,13 +150,13 @@ def _writing(folder: str) -> Iterator[None]:
         raise LedgerError(f"{folder}: {cause}; free some space, or look at the disk, and run the same command again: nothing was published") from error
 
 
-def _dtypes(past: Past) -> dict[str, pl.DataType]:
+def dtypes_of(past: Past) -> dict[str, pl.DataType]:
     """The types the columns had in the last lot that taught."""
     sample = past.profiles[-1].of(None, Sample) if past.profiles else None
     return dict(sample.frame.schema) if sample is not None else {}
 
 
-def _missing(columns: Iterable[str], needs: Iterable[str]) -> list[Finding]:
+def missing_columns(columns: Iterable[str], needs: Iterable[str]) -> list[Finding]:
     """Columns that somebody needs and that are not there, whether earlier lots had them or not."""
     there = set(columns)
     return [

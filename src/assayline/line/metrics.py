@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.engine import Connection
 
+from assayline.ledger import rollout_records
 from assayline.ledger.schema import CASES, FLOWS, INCIDENTS, LOTS, RUNS, SLOTS
 from assayline.tables.child import resident_bytes
 
@@ -74,6 +75,7 @@ def metrics_of(project: Project, moment: datetime) -> list[Metric]:
             Metric("assay_runs_total", "counter", "Runs of steps, by how they ended.", _counted(connection, RUNS, "step", "state")),
             *_costs(connection, project.ledger.is_sqlite),
             Metric("assay_slots_total", "counter", "Times of schedules, by how they were served.", _counted(connection, SLOTS, "schedule", "outcome")),
+            *_rollouts(connection),
             Metric("assay_budget_share", "gauge", "Share of the budget of this day (UTC) that is spent, of the limit nearest to its end; 0 without a budget.",
                    (({}, check(spent(connection, moment), daily_budget(project)).share),)),
         ]  # fmt: skip
@@ -130,6 +132,20 @@ def _arrivals(connection: Connection, moment: datetime) -> Iterable[Metric]:
     ages = tuple((labels, max(0.0, moment.timestamp() - at)) for labels, at in last)  # a clock that jumps makes nothing younger than new
     yield Metric("assay_last_lot_timestamp_seconds", "gauge", "When the last lot of a flow was taken, since 1970.", tuple(last))
     yield Metric("assay_freshness_seconds", "gauge", "Age of the last lot of a flow when this was written.", ages)
+
+
+def _rollouts(connection: Connection) -> Iterable[Metric]:
+    """For every model that ever had a rollout, so that an alarm goes back to 0 and does not vanish."""
+    newest = {one.model: one for one in rollout_records.rollouts(connection)}
+    if not newest:
+        return
+    from .delivery.repairing import pending
+    from .delivery.status import share_of
+
+    waiting = {name: len(pending(connection, name)) for name in newest}
+    yield Metric("assay_rollout_share", "gauge", "Per cent of the units that the challenger of the last rollout answers.", tuple(({"model": name}, share_of(one)) for name, one in newest.items()))
+    yield Metric("assay_rollout_running", "gauge", "Whether a rollout is on its way.", tuple(({"model": name}, float(one.state == "running")) for name, one in newest.items()))
+    yield Metric("assay_unrepaired_batches", "gauge", "Published batches whose predictions are still to be put right.", tuple(({"model": name}, float(count)) for name, count in waiting.items()))
 
 
 def _costs(connection: Connection, is_sqlite: bool) -> Iterable[Metric]:

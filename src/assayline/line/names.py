@@ -6,6 +6,7 @@ import re
 
 from assayline.errors import MisuseError
 
+TABLE = "table"  # the kind of lots that have rows
 FLOW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 

@@ -17,9 +17,9 @@ from assayline.ledger import Lease, held, intact, records
 from assayline.ledger.records import LotRecord
 from assayline.scanning.table_scan import judge_table
 from assayline.tables import open_frame
-from assayline.tables.table import Table
 
 from .accusing import Accusations
+from .as_it_came import AsItCame
 from .gating import Outcome, Worked, publish, request_for, seen_before, worked_from
 from .lot_work import Written, case_document, past_from
 from .project import Project
@@ -86,7 +86,7 @@ def _judged(project: Project, flow: str, lot: LotRecord, rows: pl.DataFrame, wai
     released = pl.read_parquet(intact(project.store, lot.objects["released"]), use_pyarrow=False) if "released" in lot.objects else candidates.clear()
     whole = pl.concat([released.select(candidates.columns), candidates], how="vertical_relaxed")
     first = released.height
-    table = _AsItCame(open_frame(whole), text=all(kind == pl.String for kind in whole.dtypes))
+    table = AsItCame(open_frame(whole), text=all(kind == pl.String for kind in whole.dtypes))
     policy = Policy.of_gate(request.get("policy"))
     accusations = Accusations()
     rules = RuleSet(request["rules"], request["references"])
@@ -111,20 +111,6 @@ def _judged(project: Project, flow: str, lot: LotRecord, rows: pl.DataFrame, wai
         "cases": [case_document(case) for case in cases], "codes": [], "figures": {"rows": written.taken}, "renames": dict(lot.figures.get("renames", {})),
         "columns": list(candidates.columns),
     }  # fmt: skip
-
-
-class _AsItCame:
-    """Rows in memory that stood as text in a file, and are typed by majority as they were then."""
-
-    def __init__(self, table: Table, *, text: bool) -> None:
-        self._table, self.text = table, text
-        self.columns = table.columns
-        self.pieces, self.facts, self.findings, self.close = table.pieces, table.facts, table.findings, table.close
-
-    @property
-    def rows_hint(self) -> int:
-        """All rows."""
-        return self._table.rows_hint
 
 
 def _digest(lot: LotRecord, decisions: list[Any], rows: pl.DataFrame) -> str:

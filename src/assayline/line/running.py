@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from assayline.environments.identity import identity_lines, identity_of
 from assayline.errors import Damaged, InputError, MissingExtra, MisuseError
-from assayline.ledger import Writing, held, run_records
+from assayline.ledger import Writing, held, rollout_records, run_records
 from assayline.ledger.records import LotRecord
 
 from .code_identity import Code, code_of, code_of_text
@@ -68,14 +68,14 @@ def run_line(
         sources: only these are asked; all when None.
         steps: only these are run; all when None.
         moment: now, with its zone; the clock's when None.
-        on_event: receives ("source" | "due" | "run" | "lot" | "silence" | "failed", what there is to say of it).
+        on_event: receives ("source" | "due" | "run" | "lot" | "silence" | "failed" | "card", what there is to say of it).
         asked_to_stop: whether to end, asked between two lots.
 
     Raises:
         MisuseError: there is no such source or step.
         LedgerError: ledger or store cannot be written; what was published before stays, and the same command finishes the work.
     """
-    for kind, asked, known in (("source", sources, line.sources), ("step", steps, {**line.steps, **line.models})):
+    for kind, asked, known in (("source", sources, line.sources), ("step", steps, {**line.steps, **line.models, **line.scores})):
         for name in asked or ():
             if name not in known:
                 raise MisuseError(f"line {line.name!r} has no {kind} {name!r}; it has {', '.join(known) or 'none'}")
@@ -88,10 +88,14 @@ def run_line(
             runner.source(name, moment or datetime.now(UTC))
         for name in line.value().order():
             if steps is None or name in steps:
-                runner.model(name) if name in line.models else runner.step(name)
+                (runner.model if name in line.models else runner.score if name in line.scores else runner.step)(name)
         if sources is None and steps is None:
             runner.watch(moment or datetime.now(UTC))
         runner.tell()
+        if project.settings.get("cards") is not None and (runner.ran.lots or runner.ran.runs or (sources is None and steps is None)):
+            from .explaining.kept_cards import keep_cards
+
+            runner.ran.problems += keep_cards(project, line, on_event=on_event)
         return runner.ran
 
 
@@ -188,6 +192,35 @@ class Runner:
             self._made_runs += run
             self._published(outcome)
 
+    def score(self, name: str) -> None:
+        """Scores the lots that are not scored yet by the versions in service."""
+        if self._asked_to_stop():
+            return
+        from assayline.ledger import records
+
+        from .delivery.scoring import score
+
+        job = self.line.scores[name]
+        with self.project.ledger.read() as connection:
+            lacking = next((one for one in (job.reads, job.model) if records.flow_of(connection, one) is None), None)
+        if lacking is not None:
+            self.ran.waiting[name] = lacking
+            return
+
+        def told(kind: str, what: Mapping[str, Any]) -> None:
+            if kind == "batch":
+                self.ran.runs[name] = self.ran.runs.get(name, 0) + 1
+                self._tell("run", {"step": name, "inputs": {job.reads: [what["lot"]]}})
+
+        try:
+            for one in score(self.project, job, line=self.line.name, on_event=told, judges=self._judging(), asked_to_stop=self._asked_to_stop):
+                self._made_runs.append(one.number)
+                self.ran.problems += one.problems
+                self._published(one.outcome)
+        except (MisuseError, InputError, MissingExtra) as error:
+            self.ran.problems.append(str(error))
+            self._tell("failed", {"step": name, "error": str(error)})
+
     def _describe(self, digests: Mapping[str, Mapping[str, Any]]) -> None:
         """Writes down what digests of runs stand for, once, so that a run can be repeated when the files are others."""
         with self.project.ledger.read() as connection:
@@ -212,12 +245,23 @@ class Runner:
 
         for flow in dict.fromkeys(outcome.lot.flow for outcome in self.ran.lots if outcome.lot is not None and outcome.lot.state == "released"):
             self.ran.problems += push_all(self.project, flow)
+        self._settle()
         if self._made_runs:
             from .lineage_events import emit
 
             emitted = emit(self.project, self._made_runs)
             if emitted.problem:
                 self.ran.problems.append(f"lineage events wait: {emitted.problem}")
+
+    def _settle(self) -> None:
+        """Labels may have come for batches of a rollout, or a repair may have been cut off."""
+        with self.project.ledger.read() as connection:
+            models = dict.fromkeys(one.model for one in rollout_records.rollouts(connection, states=("running", "promoted", "rolled_back")))
+        if models:
+            from .delivery.rollouts import settle
+
+            for model in models:
+                self.ran.problems += settle(self.project, model, on_event=self._tell)
 
     def _published(self, outcome: Outcome) -> None:
         if outcome.error is not None and outcome.lot is None:

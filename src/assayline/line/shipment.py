@@ -12,6 +12,7 @@ import polars as pl
 from assayline.errors import TargetError
 
 LOT = "assay_lot"  # the column that says which lot a row is of
+SEQUENCE = "assay_sequence"  # the column of predictions that says which of two about the same thing is the newer one
 MOMENT, ZONED = pl.Datetime("us"), pl.Datetime("us", "UTC")
 
 Types = Mapping[str, pl.DataType]
@@ -25,12 +26,15 @@ class Shipment:
         source: which ledger it comes from; lots of two ledgers may have the same number.
         flow: name of the flow.
         lot: its number.
-        order: number of the lot its rows first came in; less than `lot` where rows were put back.
+        order: number of the lot whose turn it has: less than `lot` where rows were put back, or where it stands for an earlier lot.
         digest: of the released rows.
         rows: how many.
         types: the columns, under the names the flow knows them by.
         frames: the rows in pieces, in these types.
         read_as: types of columns that stand as text, by what all recent lots say; None where text is to stay text.
+        replaces: numbers of the lots that it stands for.
+        replaced: the same as shipments.
+        standing: the other released lots of the flow, those whose turn was last first.
     """
 
     source: str
@@ -42,6 +46,28 @@ class Shipment:
     types: Types
     frames: Callable[[], Iterator[pl.DataFrame]]
     read_as: Callable[[], Types] | None = None
+    replaces: tuple[int, ...] = ()
+    replaced: Callable[[], Iterator[Shipment]] = lambda: iter(())
+    standing: Callable[[], Iterator[Shipment]] = lambda: iter(())
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """Lots that stand no longer, and for which no lot comes now: their rows are to go.
+
+    Args:
+        source: which ledger they come from.
+        flow: name of the flow.
+        lots: their numbers.
+        replaced: these lots, as shipments.
+        standing: the released lots of the flow, those whose turn was last first.
+    """
+
+    source: str
+    flow: str
+    lots: tuple[int, ...]
+    replaced: Callable[[], Iterator[Shipment]] = lambda: iter(())
+    standing: Callable[[], Iterator[Shipment]] = lambda: iter(())
 
 
 def settled_type(dtype: pl.DataType) -> pl.DataType:

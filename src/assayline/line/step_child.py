@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,9 +143,13 @@ class StepWorker:
     """A process that runs steps one after the other; it is started when it is first needed, and anew after a step had to be ended.
 
     Use it in a `with`.
+
+    Args:
+        first: folders whose packages it imports before all others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: Sequence[str] = ()) -> None:
+        self._first = tuple(first)
         self._process: subprocess.Popen[bytes] | None = None
         self._file: tuple[str, int, int] | None = None
 
@@ -215,7 +219,7 @@ class StepWorker:
             self._file = known
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", f"from assayline.line.step_child import serve; serve({os.getpid()})"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                cwd=os.path.dirname(os.path.abspath(file)), env=_environment(), start_new_session=True,
+                cwd=os.path.dirname(os.path.abspath(file)), env=_environment(self._first), start_new_session=True,
             )  # fmt: skip
         return self._process
 
@@ -342,11 +346,12 @@ def cpu_seconds(process: int) -> float:
         return 0.0
 
 
-def _environment() -> dict[str, str]:
+def _environment(first: Sequence[str] = ()) -> dict[str, str]:
     root = str(Path(__file__).resolve().parents[2])
     kept = {**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"}
-    if not root.endswith("-packages"):  # a source tree: the child has to find the same package
-        kept["PYTHONPATH"] = os.pathsep.join([root, *[part for part in kept.get("PYTHONPATH", "").split(os.pathsep) if part and part != root]])
+    own = () if root.endswith("-packages") else (root,)  # a source tree: the child has to find the same package
+    if first or own:
+        kept["PYTHONPATH"] = os.pathsep.join([*first, *own, *[part for part in kept.get("PYTHONPATH", "").split(os.pathsep) if part and part not in own]])
     return kept
 
 

@@ -35,13 +35,15 @@ def request_of(project: Project, task: Task, file: str, folder: str) -> dict[str
         for lot in several:
             if "released" not in lot.objects:
                 raise MisuseError(f"lot {lot.lot} of {name!r} was read for this result and is no longer there; give step {task.step.name!r} refresh=\"all\"")
-        kinds = {one: str(kind).partition("(")[0] for one, kind in schema_of(project, several, typed=True).items()}
-        inputs[name] = {
-            "parts": parts_of(project, several),
-            "casts": {one: kind for one, kind in kinds.items() if kind in CASTS and kind != "String"},
-            "uses": list(task.step.uses[name]) if name in task.step.uses else None,
-        }
+        uses = list(task.step.uses[name]) if name in task.step.uses else None
+        inputs[name] = {"parts": parts_of(project, several), "casts": casts_of(project, several), "uses": uses}
     return {"file": file, "step": task.step.name, "inputs": inputs, "parameters": dict(task.step.parameters), "folder": folder}
+
+
+def casts_of(project: Project, lots: Sequence[LotRecord]) -> dict[str, str]:
+    """As what the text columns of some released lots are read, for `step_work.read`: where every filled cell of all of them reads so."""
+    kinds = {one: str(kind).partition("(")[0] for one, kind in schema_of(project, lots, typed=True).items()}
+    return {one: kind for one, kind in kinds.items() if kind in CASTS and kind != "String"}
 
 
 def parts_of(project: Project, lots: Sequence[LotRecord]) -> list[dict[str, Any]]:

@@ -14,20 +14,22 @@ from sqlalchemy.engine import Connection
 
 from assayline.core import Verdict
 from assayline.errors import MisuseError
-from assayline.ledger import records, run_records
+from assayline.ledger import records, rollout_records, run_records
 from assayline.ledger.records import LotLine, LotRecord
+from assayline.ledger.rollout_records import RepairRecord
 from assayline.ledger.run_records import RunRecord
 from assayline.ledger.schema import CASES, DECISIONS, RULES, WEAKENED
 from assayline.ledger.sql_ledger import now
 from assayline.lineage import FOREVER, Edge, Tag, Use, Weakening, columns_concerned, derived, verdict_of
 
 from .adjudicating import author_of
-from .ancestry import AT_ONCE, lines_by_number, lot_named, lots_by_number, makers, newest_lot
+from .ancestry import AT_ONCE, lines_by_number, lot_named, lots_by_number, makers, newest_lot, put_back_from
 from .incidents import WARN
 from .project import Project
 
 TAG_DAYS = 30  # a month of daily lots: what nobody has answered by then is how the data is
 CLEARING = ("expected", "noise")
+TAINTED = "tainted"  # made from predictions that were repaired since; holds until it is made again from those that stand for them
 
 Answers = Mapping[tuple[int, str, tuple[str, ...]], str]
 
@@ -178,6 +180,7 @@ class Asked:
     lots: dict[int, LotLine] = field(default_factory=dict)
     runs: dict[int, RunRecord] = field(default_factory=dict)
     found: dict[int, tuple[Tag, ...]] = field(default_factory=dict)
+    repairs: dict[int, RepairRecord] = field(default_factory=dict)
 
     def tags(self, numbers: Iterable[int]) -> dict[int, tuple[Tag, ...]]:
         """The tags of these lots."""
@@ -191,14 +194,26 @@ class Asked:
         return {lot: self.found[lot] for lot in wanted if lot in self.found}
 
     def _load(self, wanted: Sequence[int]) -> None:
-        """The lots and their ancestors, as far back as tags can still hold."""
+        """The lots and their ancestors, as far back as tags can still hold: what repaired predictions are in is never too old."""
+        self.repairs = {one.lot: one for one in rollout_records.repairs(self.connection)}
+        tainted = self._made_of(self.repairs)
         first = records.first_lot_since(self.connection, (_moment(self.moment) - timedelta(days=self.days)).isoformat(timespec="microseconds"))
         frontier = set(wanted)
         while frontier:
             self.lots |= lines_by_number(self.connection, frontier)
             self.runs |= makers(self.connection, frontier)
-            above = {parent for lot in frontier if lot in self.lots for parent in self._parents(lot) if parent >= first}
+            above = {parent for lot in frontier if lot in self.lots for parent in self._parents(lot) if parent >= first or parent in tainted}
             frontier = above - self.lots.keys()
+
+    def _made_of(self, lots: Iterable[int]) -> set[int]:
+        """These lots and all that was ever made of them."""
+        found, frontier = set(lots), set(lots)
+        while frontier:
+            some = sorted(frontier)
+            made = {one for start in range(0, len(some), AT_ONCE) for one in run_records.outputs_of(self.connection, some[start : start + AT_ONCE])}
+            frontier = (made | {one for lot in some for one in put_back_from(self.connection, lot)}) - found
+            found |= frontier
+        return found
 
     def _parents(self, lot: int) -> list[int]:
         run = self.runs.get(lot)
@@ -220,7 +235,7 @@ class Asked:
         return order
 
     def _edges(self, lot: int) -> list[Edge]:
-        edges = [Edge(self.lots[parent].flow, self.found.get(parent, ())) for parent in self.lots[lot].parents]
+        edges = [Edge(self.lots[parent].flow, self._passed_on(parent, lot)) for parent in self.lots[lot].parents]
         run = self.runs.get(lot)
         if run is None:
             return edges
@@ -233,12 +248,28 @@ class Asked:
             rows = sum(self.lots[parent].released for parent in parents if parent in self.lots)
             edges += [
                 Edge(
-                    name, self.found[parent], None if uses is None else frozenset(uses), sources, None if deciding is None else frozenset(deciding),
+                    name, self._passed_on(parent, lot), None if uses is None else frozenset(uses), sources, None if deciding is None else frozenset(deciding),
                     self.lots[parent].released / rows if rows else 1.0,
                 )
                 for parent in read
             ]  # fmt: skip
         return edges
+
+    def _passed_on(self, parent: int, lot: int) -> tuple[Tag, ...]:
+        """The tags of a parent as this lot gets them: the one that stands for repaired predictions is not made from them, whatever it was copied from."""
+        repair = self.repairs.get(parent)
+        tags = self.found.get(parent, ())
+        return tags if repair is None or repair.by != lot else tuple(tag for tag in tags if (tag.code, tag.lot) != (TAINTED, parent))
+
+    def _tainted(self, lot: LotLine) -> tuple[Tag, ...]:
+        """What whoever was made from this lot is told, where its predictions were repaired. That it is superseded is no excuse: what was made from it is not."""
+        repair = self.repairs.get(lot.lot)
+        if repair is None:
+            return ()
+        scoring = next(iter(rollout_records.scorings(self.connection, lots=[lot.lot])), None)
+        run = f" (run {scoring.run.removeprefix('sha256:')[:12]})" if scoring is not None else ""
+        sentence = f"{repair.rows:,} predictions of lot {lot.lot} of {lot.flow}{run} were repaired on {repair.at[:10]}: lot {repair.by} stands for them; make it again from that."
+        return (Tag(Verdict.WARN, sentence, lot.flow, lot.lot, TAINTED, share=min(1.0, repair.rows / lot.released) if lot.released else 1.0),)
 
     def _own(self) -> dict[int, tuple[Tag, ...]]:
         """The tags of the lots' own findings, with what was decided about them."""
@@ -247,9 +278,10 @@ class Asked:
         answers, rejections = self._answers(numbers)
         aside = self._aside(numbers)
         accepted = self._accepted({lot.flow for lot in marked})
-        return {
+        own = {
             lot.lot: (*(_decided(tag, finding, lot, answers, aside, accepted) for tag, finding in self._findings(lot)), *self._rejected(lot, rejections)) for lot in marked
         }
+        return own | {lot: (*own.get(lot, ()), *self._tainted(self.lots[lot])) for lot in self.repairs.keys() & self.lots.keys()}
 
     def _findings(self, lot: LotRecord) -> list[tuple[Tag, Mapping[str, Any]]]:
         told = [one for one in lot.findings if one["severity"] >= WARN]

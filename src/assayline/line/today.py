@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from assayline.core import Line, Verdict
 from assayline.errors import MisuseError
-from assayline.ledger import records
+from assayline.ledger import records, rollout_records
 from assayline.ledger.records import FlowRecord
 from assayline.ledger.schema import CASES, INCIDENTS, LOTS, NOTICES, RUNS
 from assayline.lineage import Tag, in_force
@@ -60,13 +60,15 @@ def today_document(project: Project, line: Line | None, moment: datetime) -> dic
     Returns:
         `project`, `day`, `at`, `totals`, and `flows`, worst first: `flow`, `kind` ("source" or "step"), `state` (one of `STATES`), `arrived` (`state`: on_time | late |
         missing | unknown, `lots` today, `last_at`, `sentence`), `quality` (`verdict`: the worst of today, or null; `standing`: with what is known of ancestors;
-        `tags`), `ran` (`done`, `held`, `failed`, `stopped`), `published` (`rows`, `aside`, `held_lots`), `cost` (`cpu_seconds`, `money`), `open_incidents`, `open_cases`.
+        `tags`), `ran` (`done`, `held`, `failed`, `stopped`), `published` (`rows`, `aside`, `held_lots`), `cost` (`cpu_seconds`, `money`), `open_incidents`, `open_cases`. And
+        `rollouts` that are not over: see `delivery.status.open_document`.
     """
     moment = moment.astimezone(UTC)
     with project.ledger.read() as connection:
         flows = {one.name: one for one in records.flows(connection)}
         sources = watched(connection, project, line)
         day = _day(connection, moment)
+        rollouts = _rollouts(connection)
     standing = flow_verdicts(project, list(flows), moment=moment.isoformat(timespec="microseconds"))
     steps = {step.name for step in line.steps} if line else set()
     defined = [*(one.name for one in line.sources), *line.order()] if line else []
@@ -74,7 +76,7 @@ def today_document(project: Project, line: Line | None, moment: datetime) -> dic
     made = steps | day.newest_run.keys()
     documents = [_flow(name, name in made, flows.get(name), sources.get(name), day, standing.get(name), moment) for name in names]
     documents.sort(key=lambda one: (STATES.index(one["state"]), -one["open_incidents"], one["flow"]))
-    return {"project": project.name, "day": moment.date().isoformat(), "at": moment.isoformat(timespec="seconds"), "totals": _totals(documents), "flows": documents}
+    return {"project": project.name, "day": moment.date().isoformat(), "at": moment.isoformat(timespec="seconds"), "totals": _totals(documents), "flows": documents, "rollouts": rollouts}
 
 
 def needs_a_person(document: Mapping[str, Any]) -> bool:
@@ -115,6 +117,7 @@ def lines_of(document: Mapping[str, Any]) -> list[str]:
         lines.append(f"and {len(odd) - TOLD_FLOWS:,} more; see: assay today")
     if len(odd) < len(document["flows"]) and odd:
         lines.append(f"The other {len(document['flows']) - len(odd):,} are fine.")
+    lines += [f"{one['model']}: {one['sentence']}" for one in document.get("rollouts", ())]
     totals = document["totals"]
     cost = f"{totals['cpu_seconds']:,.0f} seconds of processor time" + (f", {totals['money']:,.2f} in money" if totals["money"] else "")
     return [*lines, f"{totals['lots']:,} lots came, {totals['runs']:,} steps ran; {cost}."]
@@ -178,6 +181,14 @@ def _day(connection: Connection, moment: datetime) -> _Day:
     for table, condition, found in ((INCIDENTS, INCIDENTS.c.state == "open", day.incidents), (CASES, CASES.c.open > 0, day.cases)):
         found.update({str(flow): int(count) for flow, count in connection.execute(sa.select(table.c.flow, sa.func.count()).where(condition).group_by(table.c.flow))})
     return day
+
+
+def _rollouts(connection: Connection) -> list[dict[str, Any]]:
+    if not rollout_records.rollouts(connection, states=("running", "promoted", "rolled_back"), most=1):
+        return []
+    from .delivery.status import open_document  # most projects have none
+
+    return open_document(connection)
 
 
 def _flow(

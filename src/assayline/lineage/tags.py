@@ -44,7 +44,7 @@ class Tag:
         reason: the sentence of the finding.
         origin: the flow of the lot it is about.
         lot: the number of that lot.
-        code: of the finding, or "rejected" where a person rejected the lot.
+        code: of the finding, "rejected" where a person rejected the lot, or "tainted" where its predictions were repaired after others had read them.
         columns: of the origin; () for the whole table.
         share: 0..1, share of the rows here that come from rows it is about; an upper bound.
         until: UTC time (ISO 8601) at which it expires; FOREVER for never.

@@ -3,9 +3,10 @@
 A view of a report is a pure function Report -> text; lots, flows and models come as the JSON documents of the command line. Importing this package loads none of them, nor rich.
 
 >>> sorted(views())
-['case', 'cases', 'cells', 'certificate', 'certificate_html', 'channels', 'flow', 'flow_html', 'flows', 'html', 'line', 'line_svg', 'lineage', 'lot', 'lot_page', 'lots',
- 'lots_progress', 'model', 'model_card', 'model_card_html', 'model_html', 'models', 'notebook', 'progress', 'ran', 'read_cells', 'rule_trial', 'rules', 'run_progress', 'show',
- 'show_certificate', 'sources', 'tags', 'test_sets', 'text', 'today', 'today_html', 'train_progress', 'trained', 'trial', 'trials_progress']
+['case', 'cases', 'cells', 'certificate', 'certificate_html', 'channels', 'explain', 'explain_html', 'flow', 'flow_html', 'flows', 'html', 'line', 'line_svg', 'lineage', 'lot', 'lot_page',
+ 'lots', 'lots_progress', 'model', 'model_card', 'model_card_html', 'model_html', 'models', 'notebook', 'progress', 'ran', 'read_cells', 'rollout', 'rollout_html',
+ 'rollout_svg', 'rollouts', 'rule_trial', 'rules', 'run_progress', 'scored', 'served', 'show', 'show_certificate', 'sources', 'tags', 'test_sets', 'text', 'today',
+ 'today_html', 'train_progress', 'trained', 'trial', 'trials_progress', 'why', 'why_html', 'why_progress', 'why_svg']
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .paper import Line, Paper
     from .ran import RunProgress
     from .terminal import OnProgress
+    from .why_progress import WhyProgress
 
 __all__ = ["View", "views"]
 
@@ -48,6 +50,11 @@ def views() -> dict[str, Callable[..., Any]]:
         `model`, `models`, `trial`, `trained`, `test_sets`: print what `assay model show`, `assay model list`, `assay trial run`, `assay train` and `assay trial sets` give with --json;
         `model_html`, `model_card`, `model_card_html`: the document of a version -> text of a page, of a card in Markdown, of that card as a page. `train_progress`, `trials_progress`: give a
         context manager whose value is called with the events of a training, or of trials (kind, mapping).
+        `rollout`, `rollouts`, `scored`: print what `assay rollout status`, `assay rollout list` and `assay score` give with --json; `served`: prints what `assay serve` says at its start.
+        `rollout_html`, `rollout_svg`: the document of a rollout -> text of a page, of an SVG file.
+        `why`: prints what `assay why` gives with --json; `why_html`, `why_svg`: that document -> text of a page, of an SVG file. `why_progress`: gives a context manager whose value is
+        called with the events of a search for a cause (kind, mapping).
+        `explain`: prints what `assay explain` gives with --json; `explain_html`: such a document -> text of a page.
     """
     return {
         "html": _html,
@@ -84,8 +91,20 @@ def views() -> dict[str, Callable[..., Any]]:
         "trained": _trained,
         "trial": _trial,
         "test_sets": _test_sets,
+        "explain": _explain,
+        "explain_html": _explain_html,
+        "rollout": _rollout,
+        "rollouts": _rollouts,
+        "rollout_html": _rollout_html,
+        "rollout_svg": _rollout_svg,
+        "scored": _scored,
+        "served": _served,
         "train_progress": _train_progress,
         "trials_progress": _trials_progress,
+        "why": _why,
+        "why_html": _why_html,
+        "why_svg": _why_svg,
+        "why_progress": _why_progress,
         **{name: functools.partial(_review, name) for name in ("cases", "case", "rules", "rule_trial", "channels")},
     }
 
@@ -307,6 +326,80 @@ def _test_sets(documents: Sequence[Mapping[str, Any]]) -> None:
     from .model_terminal import sets_lines
 
     _print(sets_lines, documents, widest=160)
+
+
+def _explain(document: Mapping[str, Any]) -> None:
+    from .explain_terminal import explain_lines
+
+    _print(explain_lines, document, widest=130)
+
+
+def _explain_html(document: Mapping[str, Any]) -> str:
+    from .explain_page import explain_html
+
+    return explain_html(document)
+
+
+def _rollout(document: Mapping[str, Any]) -> None:
+    from .rollout_terminal import rollout_lines
+
+    _print(rollout_lines, document, widest=130)
+
+
+def _rollouts(documents: Sequence[Mapping[str, Any]]) -> None:
+    from .rollout_terminal import rollouts_lines
+
+    _print(rollouts_lines, documents, widest=160)
+
+
+def _rollout_html(document: Mapping[str, Any]) -> str:
+    from .rollout_page import rollout_html
+
+    return rollout_html(document)
+
+
+def _rollout_svg(document: Mapping[str, Any]) -> str:
+    from .rollout_picture import rollout_svg
+
+    return rollout_svg(document)
+
+
+def _scored(document: Mapping[str, Any]) -> None:
+    from .delivery_terminal import scored_lines
+
+    _print(scored_lines, document, widest=130)
+
+
+def _served(document: Mapping[str, Any]) -> None:
+    from .delivery_terminal import served_lines
+
+    _print(served_lines, document, widest=130)
+
+
+def _why(document: Mapping[str, Any]) -> None:
+    from .why_terminal import why_lines
+
+    _print(why_lines, document, widest=130)
+
+
+def _why_html(document: Mapping[str, Any]) -> str:
+    from .why_page import why_html
+
+    return why_html(document)
+
+
+def _why_svg(document: Mapping[str, Any]) -> str:
+    from .why_picture import why_svg
+
+    return why_svg(document)
+
+
+def _why_progress() -> AbstractContextManager[WhyProgress]:
+    from rich.console import Console
+
+    from .why_progress import why_progress
+
+    return why_progress(Console(stderr=True))
 
 
 def _train_progress() -> AbstractContextManager[TrainProgress]:

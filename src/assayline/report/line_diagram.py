@@ -128,13 +128,14 @@ def _edge(start: tuple[float, float], end: tuple[float, float], layer: int, ways
     pieces = [f"M{x:g} {y:.1f}"]
     for place, height in enumerate(ways, layer + 1):
         left, here = MARGIN + place * LAYER_WIDE, HEAD + NODE_HIGH / 2 + height
-        pieces.append(f"{_curve(x, y, left, here)} H{left + NODE_WIDE:g}")
+        pieces.append(f"{curve(x, y, left, here)} H{left + NODE_WIDE:g}")
         x, y = left + NODE_WIDE, here
-    pieces.append(_curve(x, y, end[0] - 2, end[1]))
+    pieces.append(curve(x, y, end[0] - 2, end[1]))
     return element("path", d=" ".join(pieces), class_=f"edge {carries}" if carries in ("tags", "weakened") else "edge")
 
 
-def _curve(x: float, y: float, to_x: float, to_y: float) -> str:
+def curve(x: float, y: float, to_x: float, to_y: float) -> str:
+    """A curve from where a path stands to another place, level at both ends."""
     half = (x + to_x) / 2
     return f"C{half:g} {y:.1f} {half:g} {to_y:.1f} {to_x:g} {to_y:.1f}"
 

@@ -10,17 +10,19 @@ The card is put together once, as plain sections; the two forms only write them 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..core import Verdict
-from . import cards, model_words, words
+from . import cards, handover_card, model_words, words
+from .card_blocks import Block, Command, Facts, Listed, Section, Table
+from .handover_facts import Handover, handover_of
 from .html import document, style_sheet
 from .lots import moment
 from .markup import Child, Markup, element
-from .model_facts import Model, OnSet, model_of, texts
+from .model_facts import Model, OnSet, mapping, model_of, texts
 from .model_page import table
 from .visible import shown
 
@@ -29,63 +31,44 @@ MOST_RELEASES = 20
 MOST_SENTENCES = 12
 MOST_FEATURES = 12
 SENTENCE = 600
+COMMAND = 4_000  # a command that is cut is none
+DIGEST = "Digest: "
 NAME = 80
 
 
-@dataclass(frozen=True)
-class Facts:
-    """Names with what is known of them."""
-
-    pairs: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Listed:
-    """Sentences below each other."""
-
-    sentences: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows below a header; `right` are the places of the columns with numbers."""
-
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    right: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Command:
-    """Something to copy."""
-
-    said: str
-
-
-Block = str | Facts | Listed | Table | Command
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the card; a `str` among its blocks is a paragraph."""
-
-    title: str
-    blocks: tuple[Block, ...]
-
-
 def model_card(document_of: Mapping[str, Any]) -> str:
-    """The document of `assay model show VERSION --json` as a card in Markdown."""
-    told = model_of(document_of)
+    """The document of `assay card VERSION --json` as a card in Markdown; its last line has the digest of all above it.
+
+    One of `assay model show --json` gives a card too, without the sections about the model at work.
+    """
+    told, at_work = model_of(document_of), handover_of(mapping(document_of.get("handover")))
+    return _ended(_written(told, at_work), told)
+
+
+def _written(told: Model, at_work: Handover) -> str:
     parts = [f"# Model card: {escaped_markdown(shown(told.title, NAME))}", f"**{escaped_markdown(model_words.headline(told))}**"]
-    for section in sections(told):
+    for section in sections(told, at_work):
         parts.append(f"## {escaped_markdown(section.title)}")
         parts += [_markdown(block) for block in section.blocks]
     return "\n\n".join(parts) + "\n"
 
 
+def _ended(written: str, told: Model) -> str:
+    return f"{written}\n---\n\n{escaped_markdown(_made_from(told))} {DIGEST}{_digest(written)}\n"
+
+
+def _made_from(told: Model) -> str:
+    again = f" with assay card {told.version}" if told.version else ""
+    return f"Made from the ledger{again}; --check FILE says whether this file is still current."
+
+
+def _digest(written: str) -> str:
+    return "sha256:" + hashlib.sha256(written.encode("utf-8", "backslashreplace")).hexdigest()
+
+
 def model_card_html(document_of: Mapping[str, Any]) -> str:
-    """The same card as one HTML page."""
-    told = model_of(document_of)
+    """The same card as one HTML page; its last line has the digest of the card in Markdown."""
+    told, at_work = model_of(document_of), handover_of(mapping(document_of.get("handover")))
     verdict = told.judged
     line = element("span", model_words.VERDICTS[verdict][0], class_="al-verdict-line") if verdict is not None else None
     badge = element("div", cards.verdict_badge(verdict), line, class_="al-verdict") if verdict is not None else None
@@ -96,20 +79,23 @@ def model_card_html(document_of: Mapping[str, Any]) -> str:
             "header", badge, element("h1", "Model card: ", element("bdi", shown(told.title, NAME)), class_="al-path"), element("p", model_words.headline(told), class_="al-summary"),
             class_="al-head",
         ),
-        element("main", *(element("section", element("h2", one.title, class_="al-h"), *map(_html, one.blocks), class_="al-section") for one in sections(told)), class_="al-prose"),
+        element("main", *(element("section", element("h2", one.title, class_="al-h"), *map(_html, one.blocks), class_="al-section") for one in sections(told, at_work)), class_="al-prose"),
+        element("footer", element("p", _made_from(told)), element("p", f"{DIGEST}{_digest(_written(told, at_work))}"), class_="al-foot"),
         class_="al al-page al-card-page",
     )  # fmt: skip
     return document(f"Model card {shown(told.title, 120)}", body, style_sheet("flow.css", "model.css"))
 
 
-def sections(told: Model) -> tuple[Section, ...]:
-    """The card: purpose, owner, quality, data, what it leans on, how to train it again, limits, history, open points."""
+def sections(told: Model, at_work: Handover) -> tuple[Section, ...]:
+    """The card: purpose, where it is in service, quality, limits, what to do when something is wrong, data, how to train it again, history, people."""
     return tuple(
         Section(title, kept)
         for title, blocks in (
-            ("What it is for", _purpose(told)), ("How good it is", _quality(told)), ("Where it is worse, and what else was tried", _trials(told)),
-            ("Limits", _limits(told)), ("Open points", _open(told)), ("What it was trained on", _data(told)), ("What it looks at", _importance(told)),
-            ("How to train it again", _retrain(told)), ("History", _history(told)), ("Who answers", _people(told)),
+            ("What it is for", _purpose(told)), ("Where it is in service", handover_card.service(at_work)), ("How good it is", _quality(told)),
+            ("Where it is worse, and what else was tried", _trials(told)), ("Limits", _limits(told)), ("Open points", _open(told)), ("What to watch", handover_card.watching(at_work)),
+            ("What happens when it fails", handover_card.failing(at_work)), ("How to find a cause", handover_card.steps(at_work.cause)),
+            ("How to go back", handover_card.steps(at_work.back)), ("What it was trained on", _data(told, at_work)), ("What it looks at", _importance(told)),
+            ("How to train it again", _retrain(told, at_work)), ("History", _history(told)), ("Who answers", _people(told, at_work)),
         )
         if (kept := tuple(block for block in blocks if block))
     )  # fmt: skip
@@ -192,7 +178,7 @@ def _open(told: Model) -> Iterable[Block]:
         yield f"No longer valid: {one.expired} {signed}" if one.expired else signed
 
 
-def _data(told: Model) -> Iterable[Block]:
+def _data(told: Model, at_work: Handover) -> Iterable[Block]:
     if told.trained.rows:
         yield f"Trained on {words.counted(told.trained.rows, 'row')}."
     rows = [(one.flow, one.lot, f"{one.rows:,}", _verdict(one.verdict), moment(one.at)) for one in told.data[:MOST_ROWS]]
@@ -206,6 +192,7 @@ def _data(told: Model) -> Iterable[Block]:
     if told.trained.notes:
         yield "What had to be done with the table:"
         yield Listed(told.trained.notes[:MOST_ROWS])
+    yield from handover_card.sources(at_work)
 
 
 def _verdict(verdict: Verdict | None) -> str:
@@ -221,9 +208,12 @@ def _importance(told: Model) -> Iterable[Block]:
     yield model_words.IMPORTANCE
 
 
-def _retrain(told: Model) -> Iterable[Block]:
+def _retrain(told: Model, at_work: Handover) -> Iterable[Block]:
     one = told.trained
-    if told.retrain:
+    if at_work.retrain:
+        yield "In the folder of the project, with the packages below installed (pip install 'assayline[models]')."
+        yield from handover_card.steps(at_work.retrain)
+    elif told.retrain:
         yield Command(told.retrain)
     if one.seconds is not None:
         yield f"It took {words.duration(one.seconds)}{f' of a budget of {words.duration(one.budget_seconds)}' if one.budget_seconds is not None else ''}."
@@ -249,8 +239,10 @@ def _history(told: Model) -> Iterable[Block]:
         yield f"and {len(told.history) - MOST_RELEASES:,} earlier versions."
 
 
-def _people(told: Model) -> Iterable[Block]:
-    yield _facts([("Owner", told.told("owner")), ("Contacts", ", ".join(told.contacts[:12])), ("Champion now", told.champion)])
+def _people(told: Model, at_work: Handover) -> Iterable[Block]:
+    contacts = [one for one in told.contacts[:12] if one not in dict(at_work.people)]
+    yield _facts([("Owner", told.told("owner")), ("Contacts", ", ".join(contacts)), ("Version before, in its trial", told.champion)])
+    yield from handover_card.people(at_work)
 
 
 # Markdown.
@@ -285,7 +277,7 @@ def _markdown(block: Block) -> str:
     if isinstance(block, Listed):
         return "\n".join(f"- {escaped_markdown(shown(one, SENTENCE))}" for one in block.sentences)
     if isinstance(block, Command):
-        said = shown(block.said, SENTENCE)
+        said = "\n$ ".join(shown(line, COMMAND) for line in block.said.split("\n"))
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", said)), default=0))
         return f"{fence}console\n$ {said}\n{fence}"
     rows = [[escaped_markdown(shown(entry, 160), first=False) for entry in row] for row in (block.header, *block.rows)]
@@ -307,7 +299,7 @@ def _html(block: Block) -> Markup:
     if isinstance(block, Listed):
         return element("ul", *(element("li", shown(one, SENTENCE)) for one in block.sentences), class_="al-list")
     if isinstance(block, Command):
-        return element("p", element("code", shown(block.said, SENTENCE), class_="al-command"))
+        return element("p", *(element("code", shown(line, COMMAND), class_="al-command") for line in block.said.split("\n")), class_="al-commands")
     header = [shown(one, NAME) for one in block.header]
     rows = [
         element(

@@ -17,6 +17,9 @@ from typing import NamedTuple
 
 from ..core import Verdict
 from . import model_words, words
+from .drawn import label as _label
+from .drawn import line as _line
+from .drawn import svg as _svg
 from .markup import NOTHING, Child, Markup, element
 from .model_facts import Candidate, Comparison, CurvePoint, Detail, FeaturesPoint, Release, Score
 from .pictures import LETTER, part
@@ -148,21 +151,6 @@ def _under(frame: Frame, marks: Iterable[Tick], axis: str, *, strong: Callable[[
     if axis:
         drawn.append(_label(frame.wide - 2, foot + 34, axis, anchor="end"))
     return drawn
-
-
-def _svg(wide: float, high: float, label: str, said: str, *children: Child, class_: str = "al-picture al-chart-small") -> Markup:
-    return element(
-        "svg", element("title", label), element("desc", said), *children,
-        class_=class_, role="img", aria_label=f"{label}. {said}", view_box=f"0 0 {wide:g} {high:g}", width=wide, height=high, focusable="false",
-    )  # fmt: skip
-
-
-def _label(x: float, y: float, said: str, *, anchor: str = "start", strong: bool = False, class_: str = "al-t") -> Markup:
-    return element("text", said, x=x, y=y, text_anchor=None if anchor == "start" else anchor, class_=f"{class_} al-t-strong" if strong else class_)
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, class_: str = "al-axis") -> Markup:
-    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
 def _path(points: Sequence[tuple[float, float]], class_: str) -> Markup:

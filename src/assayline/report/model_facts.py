@@ -338,9 +338,16 @@ def model_of(document: Document) -> Model:
         SignOff(*(text(signed.get(name)) for name in ("author", "at", "until", "reason", "expired"))) if signed else None,
         tuple(Tag(verdict_of(one.get("level")), *(text(one.get(name)) for name in ("reason", "origin", "until"))) for one in mappings(document.get("tags"))),
         tuple(DataLot(text(one.get("flow")), text(one.get("lot")), count(one.get("rows")), verdict_of(one.get("verdict")), text(one.get("at"))) for one in mappings(document.get("data"))),
-        tuple((name, said) for name, one in mapping(document.get("environment")).items() if (said := text(one))), text(document.get("retrain")),
+        _environment(mapping(document.get("environment"))), text(document.get("retrain")),
         texts(document.get("contacts")), texts(document.get("limits")),
     )  # fmt: skip
+
+
+def _environment(told: Document) -> tuple[tuple[str, str], ...]:
+    """What it was made with: names with versions; those of packages in one entry."""
+    plain = [(name, said) for name, one in told.items() if (said := text(one))]
+    packages = ", ".join(f"{name} {version}" for name, one in mapping(told.get("packages")).items() if (version := text(one)))
+    return (*plain, *([("packages", packages)] if packages else []))
 
 
 def training_of(told: Document) -> Training:

@@ -80,7 +80,10 @@ def trained_lines(document: Document, paper: Paper) -> Iterator[Line]:
         yield []
         yield [("Next", "bold")]
         name = _name(told.version)
-        yield from terminal.offers([(f"assay trial run {name}", "against the champion and the simple answers"), (f"assay model show {name} --html model.html", "a page to show")], paper)
+        if ":" in name:
+            yield from terminal.offers([(f"assay trial run {name}", "against the champion and the simple answers"), (f"assay model show {name} --html model.html", "a page to show")], paper)
+        else:  # a file that no project knows yet
+            yield from terminal.offers([(f"assay trial run {visible(path, encoding=paper.encoding)}", "against the champion and the simple answers")], paper)
 
 
 def trial_lines(document: Document, paper: Paper) -> Iterator[Line]:

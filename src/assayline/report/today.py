@@ -55,6 +55,8 @@ def today_lines(document: Mapping[str, Any], paper: Paper) -> Iterator[Line]:
         rows = [[*row[:-1], (paper.say(row[-1][0], room), row[-1][1])] for row in rows]
     right = tuple(number for number, place in enumerate(places) if HEADER[place] in ("aside", "cost"))
     yield from table([HEADER[place] for place in places], [[row[place] for place in places] for row in rows], right=right, styles=[""] * len(places))
+    for rollout in document.get("rollouts", ()):
+        yield from wrapped(paper.say(f"{rollout['model']}: {rollout['sentence']}", MOST_SENTENCE), paper)
     worst = next((one for one in flows if one["state"] not in ("fine", "tagged")), None)
     if worst is not None:
         yield []

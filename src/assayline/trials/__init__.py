@@ -9,7 +9,7 @@ from .estimating import Estimate, by_confidence, by_error_model, by_few_labels
 from .importance import Importance, Importances, importances
 from .junit import Case, CaseSuite, junit_xml
 from .labelling import ErrorRate, Suspect, Suspects, reviewed, sample_for_review, suspects
-from .lifetimes import Capped, ShelfLife, SignOff, Standing, capped, shelf_life, standing, told
+from .lifetimes import ShelfLife, SignOff, Standing, shelf_life, standing, told
 from .metrics import METRICS, Metric, losses, metric, money, primary, usual
 from .multiplicity import discoveries, holm
 from .perturbing import Fragility, robustness
@@ -23,7 +23,7 @@ from .speed import Growth, SpeedComparison, Spent, compare_speed, growth, interl
 from .suite import Bench, Trial, bench_of, collected, ended, run_suite, run_trial, trial
 
 __all__ = [
-    "badge", "Bench", "bench_of", "by_confidence", "by_error_model", "by_few_labels", "Capped", "capped", "Case", "CaseSuite", "collected", "compare", "compare_all",
+    "badge", "Bench", "bench_of", "by_confidence", "by_error_model", "by_few_labels", "Case", "CaseSuite", "collected", "compare", "compare_all",
     "compare_speed", "Comparison", "Cost", "cost_matrix", "CostMatrix", "default_margin", "discoveries", "ended", "ErrorRate", "Estimate", "exact", "fairness", "Flips",
     "flips", "flips_by_group", "Fragility", "Gap", "Growth", "growth", "History", "history", "holm", "Importance", "Importances", "importances", "interleaved",
     "junit_xml", "losses", "mcnemar", "Membership", "membership", "memorised", "Memory", "Metric", "metric", "METRICS", "money", "newcombe", "over_budget", "per_unit",

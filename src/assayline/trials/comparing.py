@@ -249,7 +249,8 @@ def _evidence(candidate: Scored, champion: Scored, metric: Metric, alpha: float,
     if groups is not None and int(groups.max(initial=-1)) + 1 == rows:
         groups = None
     candidate = replace(candidate, groups=groups)
-    if rows and np.array_equal(candidate.predictions, champion.predictions) and np.array_equal(candidate.decided, champion.decided):
+    same = np.array_equal(candidate.predictions, champion.predictions)
+    if rows and same and (candidate.task == "regression" or np.array_equal(candidate.decided, champion.decided)):
         return _Evidence(0.0, 0.0, 0.0, 0.5, 0.5, 0.0, "identical")
     if not rows or not math.isfinite(estimate):
         return _Evidence(math.nan, -math.inf, math.inf, 1.0, 1.0, math.nan, "none", "the metric cannot be computed on these rows")

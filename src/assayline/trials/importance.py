@@ -124,15 +124,15 @@ def importances(
     error = np.sqrt(rises.var(axis=1, ddof=1) / len(rows) + between)
     half = student_quantile(0.95, max(1, min(len(rows) - 1, 50))) * error
     ranks = _ranks(rises, rng)
-    binned = {name: _binned(asked[name]) for name in names}
-    explained = {name: _explained(binned[name], truth[rows]) for name in names}
+    codes = {name: binned(asked[name]) for name in names}
+    shares = {name: explained(codes[name], truth[rows]) for name in names}
     found = []
     for place, name in enumerate(names):
-        twin, twin_association = max(((other, _association(binned[name], binned[other])) for other in names if other != name), key=lambda pair: pair[1], default=("", 0.0))
+        twin, twin_association = max(((other, _association(codes[name], codes[other])) for other in names if other != name), key=lambda pair: pair[1], default=("", 0.0))
         rise = float(rises[place].mean())
         low, high = (int(end) for end in np.quantile(ranks[:, place], [0.05, 0.95], method="nearest"))
         found.append(
-            Importance(name, rise, rise - float(half[place]), rise + float(half[place]), low, high, explained[name], twin, twin_association, bool(rise - half[place] > 0), "")
+            Importance(name, rise, rise - float(half[place]), rise + float(half[place]), low, high, shares[name], twin, twin_association, bool(rise - half[place] > 0), "")
         )
     found.sort(key=lambda one: -one.rise)
     return Importances(tuple(replace(one, note=_note(one)) for one in found), _stability(ranks), len(rows))
@@ -156,7 +156,7 @@ def _stability(ranks: Floats) -> float:
     return float(pairs.mean())
 
 
-def _binned(column: pl.Series) -> npt.NDArray[np.int64]:
+def binned(column: pl.Series) -> npt.NDArray[np.int64]:
     """A column as small codes: quantile bins of numbers and times, categories of the rest (the frequent ones), 0 for missing."""
     if not legible(column):
         return np.zeros(len(column), dtype=np.int64)
@@ -173,7 +173,7 @@ def _binned(column: pl.Series) -> npt.NDArray[np.int64]:
     return np.array([0 if cell is None else places.get(cell, len(places) + 1) for cell in texts.to_list()], dtype=np.int64)
 
 
-def _explained(codes: npt.NDArray[np.int64], y: Floats) -> float:
+def explained(codes: npt.NDArray[np.int64], y: Floats) -> float:
     """ε²: the share of the spread of y between the codes, less what as many random groups would show."""
     whole = float(((y - y.mean()) ** 2).sum())
     if not whole:

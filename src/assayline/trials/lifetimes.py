@@ -1,4 +1,4 @@
-"""How long things may be trusted: a test set that was looked at too often, a sign-off whose ground has moved, a model whose training data were doubtful.
+"""How long things may be trusted: a test set that was looked at too often, a sign-off whose ground has moved.
 
 Nothing is tested here. Each look at a test set lets something of it into the next model; after k looks the best of k equally good models seems better than it is by
 about sqrt(2 ln k) standard errors. In blind mode a look tells the outcome and no number, which is what makes the growth with k so slow.
@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from ..core import Verdict
 from ..errors import MisuseError
 from .comparing import Comparison
 
@@ -96,7 +95,7 @@ class SignOff:
     at: str
     champion: str
     test_sets: tuple[str, ...] = ()
-    days: int = DAYS
+    days: float = DAYS
 
     @property
     def until(self) -> str:
@@ -138,7 +137,7 @@ def standing(signed: SignOff, now: str, *, champion: str, test_sets: Iterable[st
     current = set(test_sets)
     reasons += [f"{one} is no longer the version that is used" for one in signed.test_sets if one not in current]
     if _moment(now) >= _moment(signed.until):
-        reasons.append(f"it is older than {signed.days} days")
+        reasons.append(f"it is older than {signed.days:g} days")
     says = f"the sign-off of {signed.version} by {signed.by} on {signed.at[:10]}"
     sentence = f"{says} has expired: {'; '.join(reasons)}." if reasons else f"{says} holds until {signed.until[:10]}."
     return Standing(not reasons, tuple(reasons), sentence[0].upper() + sentence[1:])
@@ -150,36 +149,3 @@ def _moment(text: str) -> datetime:
     except ValueError as error:
         raise MisuseError(f"{text!r} is no time in ISO 8601, such as 2024-05-31T12:00:00+00:00") from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Capped:
-    """The verdict of a model, no better than that of the data it was trained on.
-
-    Args:
-        verdict: the worst of all.
-        own: the model's own.
-        because: the reasons from the data that are worse than its own verdict, the worst first.
-        sentence: for people.
-    """
-
-    verdict: Verdict
-    own: Verdict
-    because: tuple[str, ...]
-    sentence: str
-
-
-def capped(own: Verdict, tags: Iterable[tuple[Verdict, str]]) -> Capped:
-    """Joins a model's own verdict with the quality tags in force on its training data: the worst wins.
-
-    Args:
-        own: by its trials.
-        tags: (level, reason) of the tags that hold.
-
-    >>> capped(Verdict.RELEASE, [(Verdict.WARN, "speed was in another unit on 3 May")]).sentence
-    'The model is warn, although its trials say release: speed was in another unit on 3 May.'
-    """
-    worse = sorted(((level, reason) for level, reason in tags if level > own), key=lambda tag: (-tag[0], tag[1]))
-    verdict = Verdict.joined([own, *(level for level, _ in worse)])
-    reasons = tuple(reason for _, reason in worse)
-    return Capped(verdict, own, reasons, f"The model is {verdict}, although its trials say {own}: {'; '.join(reasons)}." if reasons else f"The model is {verdict}, by its own trials.")

@@ -115,20 +115,30 @@ def slices(
     >>> [found.conditions for found in slices(pl.DataFrame({"city": city}), loss) if found.found]
     [("city is 'Lyon'",)]
     """
+    found = slices_with_rows(table, worse, against=against, groups=groups, q=q, by=by, floor=floor, least_rows=least_rows, unit=unit, seed=seed)
+    return tuple(one for one, _ in found)
+
+
+def slices_with_rows(
+    table: pl.DataFrame, worse: npt.ArrayLike, *, against: str = "nothing", groups: npt.NDArray[np.int64] | None = None, q: float = Q, by: bool = False,
+    floor: float = 0.0, least_rows: int = LEAST_ROWS, unit: str = "", seed: int = 0,
+) -> tuple[tuple[Slice, Mask], ...]:  # fmt: skip
+    """The same, each slice with the rows that lie in it: (rows,) of the whole table; `halves` says which of them were searched."""
     values = np.asarray(worse, dtype=np.float64)
     if against not in ("nothing", "rest"):
         raise MisuseError(f"slices are held against 'nothing' or 'rest', not against {against!r}")
     if values.shape != (table.height,) or not np.isfinite(values).all():
         raise MisuseError(f"slices need one finite number for each of the {table.height} rows")
-    searched = _halves(table.height, groups, seed)
+    searched = halves(table.height, groups, seed)
     if min(searched.sum(), (~searched).sum()) < least_rows:
         return ()
     candidates = [one for one in _candidates(table, values, searched, least_rows, floor, against) if (one.mask & ~searched).sum() >= least_rows]
     named, others = _chosen(candidates, values, ~searched, groups, against, q, by, floor)
-    return tuple(replace(found, sentence=_sentence(found, unit, against)) for found in (*named, *others))
+    inside = {one.words: one.mask for one in candidates}
+    return tuple((replace(found, sentence=_sentence(found, unit, against)), inside[found.conditions]) for found in (*named, *others))
 
 
-def _halves(rows: int, groups: npt.NDArray[np.int64] | None, seed: int) -> Mask:
+def halves(rows: int, groups: npt.NDArray[np.int64] | None, seed: int) -> Mask:
     """Which rows are searched; the others are for the test."""
     rng = np.random.default_rng(seed)
     if groups is None:

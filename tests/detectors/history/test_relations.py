@@ -131,6 +131,7 @@ def test_sound_lots_are_rarely_accused() -> None:
     assert alarms <= judged * ALARMS_PER_LOT + 3 * math.sqrt(judged * ALARMS_PER_LOT)
 
 
+@pytest.mark.no_cover  # what is timed is not traced
 def test_thirty_lots_of_twenty_columns_cost_little() -> None:
     def wide(day: int) -> Profile:
         rng = np.random.default_rng(day)

@@ -118,7 +118,7 @@ def fit_file(path: str, wish: Wish, out: str, *, on_event: Event | None = None) 
     check_name(wish.name)
     version = _next_version(out, wish.name)
     with StepWorker() as worker, _folder(out) as folder:
-        made = _fitted(worker, {"path": os.path.abspath(path)}, wish, version, (), path, folder, on_event)
+        made = fitted_in(worker, {"path": os.path.abspath(path)}, wish, version, (), path, folder, on_event)
         target = os.path.join(out, os.path.basename(str(made.path)))
         os.replace(str(made.path), target)
         return Fitted(_told(folder), target, None, made.costs)
@@ -155,7 +155,7 @@ def fit_flow(
     with StepWorker() as worker, project.store.staging() as folder:
         inputs: dict[str, Any] = {"parts": parts_of(project, found), "casts": {}, "uses": None}
         parents = [lot.digest for lot in found if lot.digest.startswith("sha256:")]
-        made = _fitted(worker, inputs, wish, version, parents, os.path.join(project.folder, SETTINGS), folder, on_event, code=code)
+        made = fitted_in(worker, inputs, wish, version, parents, os.path.join(project.folder, SETTINGS), folder, on_event, code=code)
         told = _told(folder)
         money = made.costs["cpu_seconds"] / 3600 * price_per_cpu_hour(project)
         costs = {**made.costs, "rows_in": float(made.rows_in), "rows_out": 0.0, "money": money}
@@ -175,7 +175,7 @@ def fit_flow(
         return Fitted(told, None, outcome, costs)
 
 
-def _fitted(
+def fitted_in(
     worker: StepWorker, table: Mapping[str, Any], wish: Wish, version: str, parents: Sequence[str], file: str, folder: str, on_event: Event | None, code: str = ""
 ) -> StepResult:
     request = {

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from assayline.errors import MisuseError
 from assayline.ledger import intact, records, run_records, trial_records
 from assayline.ledger.records import LotRecord
+from assayline.trials import SignOff, standing
 
 from ..project import Project
+from .next_version import training_command
 from .test_sets import sets_of
 from .trying import TrialSettings
 from .versions import ARTEFACT, KIND, SIGNED, champion_of, label, version_of
@@ -87,7 +89,7 @@ def model_document(project: Project, text: str) -> dict[str, Any]:
         "champion": None if beaten is None else label(beaten), "signed": signed,
         "tags": [tag_document(tag) for tag in tags_of(project, [lot.lot]).get(lot.lot, ()) if tag.lot != lot.lot],
         "data": [{"flow": one.flow, "lot": one.lot, "rows": one.rows["released"], "verdict": one.verdict, "at": one.at} for one in inputs],
-        "environment": dict(trial.get("environment", {})), "retrain": _command(lot, run.inputs if run is not None else {}, run.parameters if run is not None else {}),
+        "environment": dict(trial.get("environment", {})), "retrain": training_command(lot, run, {**about, "trained": trained})[0],
         "contacts": [about["owner"]] if about.get("owner") else [], "limits": _limits(trial, trained),
     }  # fmt: skip
 
@@ -112,17 +114,16 @@ def _signed(project: Project, connection: Any, lot: LotRecord, champion: LotReco
     if not made:
         return None
     body = json.loads(made[-1].body)
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    expired = ""
-    if str(body["until"]) <= now:
-        expired = f"It ended on {body['until'][:10]}."
-    elif champion is not None and champion.lot > lot.lot:
-        expired = f"{label(champion)} came after it."
-    else:
-        sets = {one.name: one.lot.digest for one in sets_of(project, lot.flow)}
-        other = sorted(name for name, digest in sets.items() if body["sets"].get(name) != digest)
-        expired = f"The test set {other[0]} is another by now." if other else ""
-    return {"author": made[-1].author, "at": made[-1].at, "until": body["until"], "reason": body.get("reason", ""), "expired": expired}
+    signed = SignOff(label(lot), made[-1].author, made[-1].at, body["champion"], tuple(_set(name, digest) for name, digest in sorted(body["sets"].items())), body["days"])
+    current = [_set(one.name, one.lot.digest) for one in sets_of(project, lot.flow)]
+    found = standing(signed, datetime.now(UTC).isoformat(), champion="" if champion is None else label(champion), test_sets=current)
+    expired = "" if found.holds else f"{'; '.join(found.reasons)}."
+    return {"author": made[-1].author, "at": made[-1].at, "until": signed.until, "reason": body.get("reason", ""), "expired": expired}
+
+
+def _set(name: str, digest: str) -> str:
+    """What a version of a test set is called in a sentence."""
+    return f"test set {name} ({digest.partition(':')[2][:8]})"
 
 
 def sign(project: Project, text: str, *, author: str, reason: str = "") -> dict[str, Any]:
@@ -146,24 +147,17 @@ def sign(project: Project, text: str, *, author: str, reason: str = "") -> dict[
         raise MisuseError(f"{label(lot)} was rejected; take it in again if that was wrong")
     if lot.state == "held" and not reason.strip():
         raise MisuseError(f"{label(lot)} is held ({lot.verdict}); say why it may be used all the same, with --reason")
-    until = (datetime.now(UTC) + timedelta(days=TrialSettings.of(project).expires_days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    days = TrialSettings.of(project).expires_days
+    until = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
     sets = {one.name: one.lot.digest for one in sets_of(project, lot.flow)}
     changes = [{"lot": lot.lot, "state": "released"}] if lot.state == "held" else []
     with project.ledger.write() as writing:
+        champion = champion_of(writing.connection, lot.flow, besides=lot.lot)
+        before = "" if champion is None else label(champion)
         writing.append(
-            "decision", {"flow": lot.flow, "lot": lot.lot, "action": SIGNED, "author": author, "reason": reason, "until": until, "sets": sets, "lots": changes}
-        )
+            "decision", {"flow": lot.flow, "lot": lot.lot, "action": SIGNED, "author": author, "reason": reason, "champion": before, "days": days, "sets": sets, "lots": changes}
+        )  # fmt: skip
     return {"version": label(lot), "state": "released", "author": author, "until": until, "reason": reason}
-
-
-def _command(lot: LotRecord, inputs: Mapping[str, Sequence[int]], parameters: Mapping[str, Any]) -> str:
-    """How the next version is made."""
-    if not inputs or not parameters.get("target"):
-        return f"assay model bring FILE --model {lot.flow}"
-    options = [f"--target {parameters['target']}", f"--name {lot.flow}", f"--budget {parameters.get('budget_seconds', 60):g}s"]
-    options += [f"--key {','.join(parameters['key'])}"] if parameters.get("key") else []
-    options += [f"--{name} {parameters[name]}" for name in ("time", "horizon") if parameters.get(name)]
-    return f"assay train {next(iter(inputs))} {' '.join(options)}"
 
 
 def _limits(trial: Mapping[str, Any], trained: Mapping[str, Any]) -> list[str]:

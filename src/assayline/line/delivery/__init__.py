@@ -1,0 +1,1 @@
+"""Predictions on their way to users: batches scored, rollouts decided, published rows put right, requests answered."""
