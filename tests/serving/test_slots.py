@@ -130,9 +130,11 @@ async def swapped(folder: Path, spool: Path, requests: int, swaps: int, kills: i
     one, two, three = bundles.values()
     rollout = Rollout("churn:v1", "churn:v2", "a", stages_of("canary"), stage=5)
     served = [wanted(folder, one), wanted(folder, two), wanted(folder, one, two, rollout), wanted(folder, three), wanted(folder, one)]
+    newest, heard, finished = ["churn:v1", "churn:v2", "churn:v2", "churn:v3", "churn:v1"], set[str](), asyncio.Event()
 
     def check(number: int, fields: Mapping[str, str], said: Any) -> str:
         version = fields["x-model-version"]
+        heard.add(version)
         off = abs(said["score"] - expected[version][number % len(ROWS)]) if version in expected else 1.0
         return f"{version} said {said} and should have said {expected.get(version)}" if off > 1e-6 else ""
 
@@ -140,7 +142,7 @@ async def swapped(folder: Path, spool: Path, requests: int, swaps: int, kills: i
     await supervisor.start(served[0])
     try:
         assert supervisor.front is not None
-        asking = asyncio.create_task(asked(supervisor.address, requests, 16, "/models/churn", lambda number: ROWS[number % len(ROWS)], check))
+        asking = asyncio.create_task(asked(supervisor.address, requests, 16, "/models/churn", lambda number: ROWS[number % len(ROWS)], check, finished.is_set))
         for at in range(1, swaps + kills + 1):
             while supervisor.front.counts["requests"] < at * requests // (swaps + kills + 1) and not asking.done():
                 await asyncio.sleep(0.001)
@@ -150,6 +152,10 @@ async def swapped(folder: Path, spool: Path, requests: int, swaps: int, kills: i
                 os.kill(next(iter(supervisor.workers.values())), signal.SIGKILL)
             else:
                 assert not await supervisor.serve(served[at % len(served)])
+                heard.clear()
+                while newest[at % len(served)] not in heard and not asking.done():  # however slow the machine is, each of them answers before the next one comes
+                    await asyncio.sleep(0.001)
+        finished.set()
         answers = await asking
         return answers, supervisor.front.counts["answers_200"], await supervisor.status()
     finally:
@@ -160,6 +166,6 @@ def test_every_answer_is_what_the_version_it_names_says_while_versions_are_swapp
     answers, good, status = asyncio.run(swapped(tmp_path, tmp_path / "spool", 2_000, swaps=5, kills=1))
 
     assert answers.wrong == []
-    assert (answers.count, good) == (2_000, 2_000)
+    assert answers.count == good >= 2_000
     assert answers.versions == {"churn:v1", "churn:v2", "churn:v3"}
     assert all(one["dropped"] == 0 for one in status.values())

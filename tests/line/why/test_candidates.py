@@ -282,32 +282,33 @@ def test_the_author_of_the_last_commit_owns_the_code(quiet: Path, tmp_path: Path
     assert not (tmp_path / "run").exists()
 
 
+# Names that no other module of the tests has: a module is found once in a process, by its name.
 FOLLOWED = {
     "line.py": """import assayline
-import tools
-from kit import deep as d
-from kit.deep import far, near
-from more import *
+import walked_tools
+from walked_kit import deep as d
+from walked_kit.deep import far, near
+from walked_more import *
 line = assayline.Line("x")
 TABLE = {"a": 1}
 TABLE["b"] = 2
 low, high = 1, 2
 class Kind:
-    def act(self): return tools.clean(low)
+    def act(self): return walked_tools.clean(low)
 try:
-    import quick as q
+    import walked_quick as q
 except ImportError:
     q = None
 @line.step
 def hourly(x: object) -> object:
-    import late
-    from kit import other
-    return Kind().act(), d.deepest(), far, TABLE, q, late.by(), other, open("rows.csv")
-def idle(): return tools.unused()
+    import walked_late
+    from walked_kit import other
+    return Kind().act(), d.deepest(), far, TABLE, q, walked_late.by(), other, open("rows.csv")
+def idle(): return walked_tools.unused()
 """,
-    "tools.py": "LIMIT = 3\ndef clean(x): return LIMIT\ndef unused(): ...\n", "kit/__init__.py": "from .deep import far as other\n",
-    "kit/deep.py": "from . import near\nimport kit.near\ndef far(): return near.one\ndef deepest(): return kit.near.two\n", "kit/near.py": "one = 1\ntwo = 2\n", "more.py": "MORE = 1\n",
-    "quick.py": "def run(): ...\n", "late.py": "def by(): ...\n", "rows.csv": "a\n1\n",
+    "walked_tools.py": "LIMIT = 3\ndef clean(x): return LIMIT\ndef unused(): ...\n", "walked_kit/__init__.py": "from .deep import far as other\n",
+    "walked_kit/deep.py": "from . import near\nimport walked_kit.near\ndef far(): return near.one\ndef deepest(): return walked_kit.near.two\n", "walked_kit/near.py": "one = 1\ntwo = 2\n", "walked_more.py": "MORE = 1\n",
+    "walked_quick.py": "def run(): ...\n", "walked_late.py": "def by(): ...\n", "rows.csv": "a\n1\n",
 }  # fmt: skip
 
 
@@ -325,4 +326,4 @@ def test_every_definition_that_counts_for_a_step_is_among_those_it_is_said_to_us
     assert {part for part in code.parts if not part.endswith("<content>")} <= used
     assert "rows.csv: <content>" in used
     assert "line.py: idle" not in used
-    assert "tools.py: unused" not in used
+    assert "walked_tools.py: unused" not in used

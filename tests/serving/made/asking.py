@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count, takewhile
 from typing import Any
 
 
@@ -32,9 +33,17 @@ async def read(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes
     return int(head[0].split()[1]), fields, await reader.readexactly(int(fields["content-length"]))
 
 
-async def asked(address: tuple[str, int], requests: int, clients: int, path: str, body: Callable[[int], Any], check: Callable[[int, dict[str, str], Any], str]) -> Answers:
-    """Asks so many requests over so many connections; `check` says what is wrong with an answer, or ""."""
-    found, numbers = Answers(), iter(range(requests))
+async def asked(
+    address: tuple[str, int],
+    requests: int,
+    clients: int,
+    path: str,
+    body: Callable[[int], Any],
+    check: Callable[[int, dict[str, str], Any], str],
+    enough: Callable[[], bool] = lambda: True,
+) -> Answers:
+    """Asks at least so many requests over so many connections, and goes on until it is `enough`; `check` says what is wrong with an answer, or ""."""
+    found, numbers = Answers(), takewhile(lambda number: number < requests or not enough(), count())
 
     async def one() -> None:
         stream = await asyncio.open_connection(*address)
