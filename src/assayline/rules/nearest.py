@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from os.path import commonprefix
 
 MOST_COMPARED = 400  # names; the comparison of two short names takes some 20 µs
 LONGEST = 64  # characters compared
@@ -33,6 +34,10 @@ def distance(one: str, other: str) -> int:
     >>> distance("amont", "amount")
     1
     """
+    begin = len(commonprefix((one, other)))  # what is equal at both ends costs nothing
+    one, other = one[begin:], other[begin:]
+    end = len(commonprefix((one[::-1], other[::-1])))
+    one, other = one[: len(one) - end], other[: len(other) - end]
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
         above, row[0] = row[0], i
