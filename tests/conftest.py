@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import coverage
 import pytest
 
 # Folders with modules that tests share: whoever imports one finds it, whichever folder is tested.
@@ -105,20 +106,41 @@ def new_database(postgres: str) -> Iterator[str]:
         connection.execute(f'DROP DATABASE "{name}"')
 
 
-@pytest.fixture(autouse=True)
-def untraced_children(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test that is not traced starts is not traced either."""
-    if request.node.get_closest_marker("no_cover") is not None:
-        for name in [one for one in os.environ if one.startswith(("COV_", "COVERAGE_"))]:
-            monkeypatch.delenv(name)
-
-
 WHOLE_RUN = 500  # tests: whoever asks for fewer wants these
+TRACED = 3  # of the tests of a whole run, every third one is traced: the coverage that is reported is a lower bound, and tracing doubles the time of a test
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Lets most tests of a whole run go untraced, with all that they start; `make test-full` traces them all."""
+    tracer = coverage.Coverage.current()
+    if tracer is None or not _untraced(item):
+        return (yield)
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("COV_", "COVERAGE_"))}
+    marked = item.get_closest_marker("no_cover") is not None  # those are stopped and started by pytest-cov
+    if not marked:
+        tracer.stop()
+    try:
+        return (yield)
+    finally:
+        if not marked:
+            tracer.start()
+        os.environ.update(hidden)
+
+
+def _untraced(item: pytest.Item) -> bool:
+    if item.get_closest_marker("no_cover") is not None:
+        return True
+    return not _full(item.config) and item.session.testscollected >= WHOLE_RUN and zlib.crc32(item.nodeid.encode()) % TRACED != 0
+
+
+def _full(config: pytest.Config) -> bool:
+    return "slow" in str(config.option.markexpr).replace("not slow", "")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of the tests of a line that are the same on both ledgers, `make test` runs every other one on PostgreSQL too, and each target on SQLite; `make test-full` runs all on both."""
-    if len(items) < WHOLE_RUN or "slow" in str(config.option.markexpr).replace("not slow", ""):
+    if len(items) < WHOLE_RUN or _full(config):
         return
     left = [item for item in items if _for_the_full_run(item)]
     config.hook.pytest_deselected(items=left)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from os.path import commonprefix
 
 MOST_COMPARED = 400  # names; the comparison of two short names takes some 20 µs
 LONGEST = 64  # characters compared
@@ -34,13 +33,17 @@ def distance(one: str, other: str) -> int:
     >>> distance("amont", "amount")
     1
     """
-    begin = len(commonprefix((one, other)))  # what is equal at both ends costs nothing
-    one, other = one[begin:], other[begin:]
-    end = len(commonprefix((one[::-1], other[::-1])))
-    one, other = one[: len(one) - end], other[: len(other) - end]
+    one, other = _without_common(one, other)  # what is equal at both ends costs nothing
+    one, other = _without_common(one[::-1], other[::-1])
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
         above, row[0] = row[0], i
         for j, second in enumerate(other, 1):
             above, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above + (letter != second))
     return row[-1]
+
+
+def _without_common(one: str, other: str) -> tuple[str, str]:
+    """Both without what they begin with alike."""
+    begin = next((at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right), min(len(one), len(other)))
+    return one[begin:], other[begin:]

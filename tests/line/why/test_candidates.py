@@ -307,7 +307,8 @@ def hourly(x: object) -> object:
 def idle(): return walked_tools.unused()
 """,
     "walked_tools.py": "LIMIT = 3\ndef clean(x): return LIMIT\ndef unused(): ...\n", "walked_kit/__init__.py": "from .deep import far as other\n",
-    "walked_kit/deep.py": "from . import near\nimport walked_kit.near\ndef far(): return near.one\ndef deepest(): return walked_kit.near.two\n", "walked_kit/near.py": "one = 1\ntwo = 2\n", "walked_more.py": "MORE = 1\n",
+    "walked_kit/deep.py": "from . import near\nimport walked_kit.near\ndef far(): return near.one\ndef deepest(): return walked_kit.near.two\n", "walked_kit/near.py": "one = 1\ntwo = 2\n",
+    "walked_more.py": "MORE = 1\n",
     "walked_quick.py": "def run(): ...\n", "walked_late.py": "def by(): ...\n", "rows.csv": "a\n1\n",
 }  # fmt: skip
 
