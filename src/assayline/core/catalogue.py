@@ -69,6 +69,7 @@ CATALOGUE: dict[str, Entry] = {
     "label_imbalance": Entry("distribution", "Class lost", "a class of a column is nearly gone or has taken over"),
     # joint, reference
     "shuffled_column": Entry("joint", "Column out of step", "a column no longer goes with the columns it always went with"),
+    "changed_reference": Entry("reference", "Known rows say something else", "rows of a table that is delivered whole, and that were there before, have other values"),
     "fk_break": Entry("reference", "Unknown reference", "keys that are in neither the parent table nor the past"),
     # nature: notes, not faults
     "id_column": Entry("nature", "Identifier", "every value is different: a name for the row, not a property of it"),

@@ -88,6 +88,7 @@ def answer(
     *,
     named: Findings = MappingProxyType({}),
     columns: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    proof: str = "",
 ) -> Answer:
     """Says who is responsible.
 
@@ -98,6 +99,7 @@ def answer(
         mix: the measure with the rows mixed as before, where that could be asked.
         named: by key of a source: the findings that a narrowing holds against it, whatever their severity; without an entry the warnings of the gate count.
         columns: by key of a source: the columns that carry the change, where that is known.
+        proof: what shows it, where that is not the lot of before put back.
 
     Returns:
         The verdict "proved", "correlational", "world changed", "mix changed" or "not found", with a sentence; never "healthy", which needs no search.
@@ -110,7 +112,8 @@ def answer(
         if causes and not _is_certain(found):
             return _finished(CORRELATIONAL, f"Most likely, but not proved: {causes[0].sentence}. {_unsure(symptom, found)}", causes[:1], symptom, components, found)
         if causes:
-            return _finished(PROVED, f"Cause, proved by replay: {causes[0].sentence}.{_together(causes, found)}", causes, symptom, components, found)
+            shown = f"; {proof}" if proof else ""
+            return _finished(PROVED, f"Cause, proved by replay: {causes[0].sentence}{shown}.{_together(causes, found)}", causes, symptom, components, found)
         return _innocent(symptom, components, found, mix, smallest[0], columns)
     if (suspect := _suspect(symptom, components, found, faults)) is not None:
         cause = Cause((suspect.key,), CORRELATIONAL, accused(suspect, faults.get(suspect.key, ())), 0.0, {suspect.key: tuple(faults.get(suspect.key, ()))})

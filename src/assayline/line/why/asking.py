@@ -27,13 +27,15 @@ from ..project import Project
 from .accused_lot import narrowed_by_finding
 from .asked import Asked, Healthy, Seen
 from .candidates import components_between
-from .document import Asking, document_of, healthy_document
+from .document import EMPTY_NARROWED, Asking, document_of, healthy_document
 from .judged import Gate
+from .looking_again import Looked, second_look
 from .lots_in_time import rows_of
 from .measuring import measure
 from .metrics import metric_of
-from .narrowing import both_states, narrow
+from .narrowing import both_states, lots_of, narrow
 from .ownership import owner_of
+from .proofs import Tried, faults_put_in, faults_undone
 from .replaying import Replays
 from .symptoms import symptom_of
 from .truth import truth_of
@@ -95,7 +97,7 @@ def why(project: Project, line: Line, file: str, asked: Asked, *, on_event: Even
             asking.narrowed[components[0].key] = narrowed_by_finding(project, components[0], seen.finding).as_json()
         return document_of(asking, _of_source(seen, answer(seen.symptom, components, NOTHING)), NOTHING)
     with replays_of(project, line, file, asked, seen, components) as replays:
-        return searched(asking, replays, tell)
+        return searched(asking, replays, tell, file)
 
 
 def _of_source(seen: Seen, said: Answer) -> Answer:
@@ -105,7 +107,7 @@ def _of_source(seen: Seen, said: Answer) -> Answer:
     return replace(said, sentence=f"Not found. `{seen.bad.flow}` comes from outside, so that nothing can be put back to see; and nothing in its lot is named faulty: the world may have changed.")
 
 
-def searched(asking: Asking, replays: Searching, tell: Event) -> dict[str, Any]:
+def searched(asking: Asking, replays: Searching, tell: Event, file: str = "") -> dict[str, Any]:
     """The search among the candidates, a closer look at what carries the change, and the answer."""
     asked = asking.asked
     found = search(asking.components, partial(_told, replays, tell, asked.most), most=asked.most, enough=lambda: replays.spent_seconds >= asked.seconds)
@@ -115,12 +117,72 @@ def searched(asking: Asking, replays: Searching, tell: Event) -> dict[str, Any]:
     if not found.causes and isinstance(replays, Replays):
         found = _by_columns(asking, found, replays, tell)
     mix = mix_between(asking.project, asking.line, asked, asking.seen)
+    tried = _faults_tried(asking, found, replays, tell, file) if isinstance(replays, Replays) else Tried()
+    asking.components = [tried.left(one) for one in asking.components]
+    for key in list(asking.narrowed):
+        asking.narrowed[key] = tried.narrowed(key, asking.narrowed[key])
+    if tried.proof is not None:
+        found, asking.narrowed[tried.proof.key] = _proved(asking, found, tried)
     sources = {one.key for one in asking.components if one.kind == SOURCE}
     inside = {key: one for key, one in asking.narrowed.items() if key in sources}
     said = answer(
-        asking.seen.symptom, asking.components, found, mix, named={key: one["findings"] for key, one in inside.items()}, columns={key: one["columns"] for key, one in inside.items()}
-    )
+        asking.seen.symptom, asking.components, found, mix, named={key: one["findings"] for key, one in inside.items()}, columns={key: one["columns"] for key, one in inside.items()},
+        proof="" if tried.proof is None else tried.proof.sentence,
+    )  # fmt: skip
     return document_of(asking, said, found, replays, mix)
+
+
+def _faults_tried(asking: Asking, found: Found, replays: Replays, tell: Event, file: str) -> Tried:
+    """What undoing the faults of sources says, and putting them in elsewhere; asked where nothing but sources is suspected."""
+    seen, kinds = asking.seen, {one.key: one.kind for one in asking.components}
+    if seen.symptom.kind != METRIC or not found.reproduced or seen.good is None or any(kinds[key] != SOURCE for one in found.causes for key in one):
+        return Tried()
+    tell("narrow", {"component": "faults"})
+    looks: dict[str, Looked] = {}
+
+    def look(component: Component) -> Looked:
+        if component.key not in looks:
+            lots, _ = lots_of(asking.project, component)
+            looks[component.key] = second_look(asking.project, lots[-1], ()) if len(lots) == 1 else Looked((), {}, 1.0, 0)
+        return looks[component.key]
+
+    tried = faults_undone(asking.components, seen.symptom, replays, look)
+    settled = any(tried.narrowed(key, asking.narrowed[key])["findings"] for one in found.causes if len(one) == 1 for key in one if key in asking.narrowed)
+    if tried.proof is None and not settled:
+        mine = [tried.left(one) for one in asking.components if one.kind == SOURCE]
+        if any(faults_of(one.findings) for one in mine):
+            with _of_before(asking, mine, file) as before:
+                if before([]).gone:
+                    faults_put_in(mine, seen.symptom, before, lambda one: _stays(asking.line, one), tried)
+    return tried
+
+
+def _of_before(asking: Asking, sources: Sequence[Component], file: str) -> Replays:
+    """Replays of the good state, into which columns of the bad lots are put."""
+    turned = [
+        replace(one, before=one.now, now=one.before, detail={**one.detail, "lots": one.detail["before_lots"], "before_lots": one.detail["lots"]})
+        for one in sources if one.detail.get("before_lots")
+    ]  # fmt: skip
+    seen, asked = asking.seen, asking.asked
+    assert seen.good is not None
+    return replays_of(asking.project, asking.line, file, asked, replace(seen, bad=seen.good, good=seen.bad), turned, by_rank=True)
+
+
+def _stays(line: Line, component: Component) -> list[str]:
+    """The key and the time of a source."""
+    source = line.sources.get(component.name)
+    return [name for name in (source.time, source.key) if name] if source is not None else []
+
+
+def _proved(asking: Asking, found: Found, tried: Tried) -> tuple[Found, Mapping[str, Any]]:
+    """The search with a source whose fault was proved otherwise, and where inside that source it sits."""
+    assert tried.proof is not None
+    key, finding = tried.proof.key, tried.proof.finding
+    inside = asking.narrowed.get(key) or {**EMPTY_NARROWED, "steps": tried.notes.get(key, [])}
+    same = [one for one in inside["findings"] if one["code"] == finding["code"] and list(one["columns"]) == list(finding["columns"])]
+    kept = {name: finding[name] for name in ("code", "sentence", "lot", "columns", "severity") if name in finding}
+    columns = inside["columns"] or list(finding["columns"])
+    return replace(found, reversible=True, causes=(frozenset([key]),), shares={key: 1.0}), {**inside, "columns": columns, "findings": same or [kept]}
 
 
 def _by_columns(asking: Asking, found: Found, replays: Replays, tell: Event) -> Found:
@@ -144,9 +206,7 @@ def _look_into(asking: Asking, key: str, replays: Searching, tell: Event, *, alo
     if component.kind != SOURCE:
         asking.narrowed[key] = both_states(component).as_json()
     elif isinstance(replays, Replays):
-        source = asking.line.sources.get(component.name)
-        stay = [name for name in (source.time, source.key) if name] if source is not None else []
-        asking.narrowed[key] = narrow(asking.project, component, asking.seen.symptom, replays, stay=stay, alone=alone).as_json()
+        asking.narrowed[key] = narrow(asking.project, component, asking.seen.symptom, replays, stay=_stays(asking.line, component), alone=alone).as_json()
 
 
 def _newest_version(project: Project, flow: str) -> str:
@@ -177,14 +237,14 @@ def _itself(project: Project, line: Line, seen: Seen) -> Component:
     return Component(SOURCE, flow, f"lot {before[0]}" if before else "", f"lot {bad.lot}", owner, 1.0, why_not, findings, detail)
 
 
-def replays_of(project: Project, line: Line, file: str, asked: Asked, seen: Seen, components: Sequence[Component]) -> Replays:
-    """Replays of the bad state, with the way in which its symptom is measured."""
+def replays_of(project: Project, line: Line, file: str, asked: Asked, seen: Seen, components: Sequence[Component], *, by_rank: bool = False) -> Replays:
+    """Replays of the bad state, with the way in which its symptom is measured; columns are exchanged row by row where rows have partners, or always `by_rank`."""
     assert seen.good is not None
     judge = Gate(project, seen.bad.lots[seen.bad.lot]) if seen.symptom.kind == FINDING and seen.bad.lot is not None else None
     settings = project.settings.get("why", {})
     folders = [*asked.packages, *(settings.get("packages", []) if isinstance(settings, dict) else [])]
     measured = partial(measure, judge=judge, truth=truth_of(project, line, seen.symptom.flow))
-    return Replays(project, line, file, seen.bad, seen.good, components, seen.symptom, measured, packages=folders, seconds=asked.seconds)
+    return Replays(project, line, file, seen.bad, seen.good, components, seen.symptom, measured, packages=folders, seconds=asked.seconds, by_rank=by_rank)
 
 
 def _told(replays: Searching, tell: Event, most: int, put_back: frozenset[str]) -> Reading:

@@ -36,7 +36,7 @@ class Spent(Protocol):
     notes: list[str]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Asking:
     """A question under way: what is seen, what may be responsible, and what a closer look said of it (`narrowed` by key of the component)."""
 

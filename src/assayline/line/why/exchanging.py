@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,6 +22,7 @@ from ..definition import Line
 from ..models.versions import ARTEFACT
 from ..project import Project
 from .area import Area, key_of
+from .clocks import FEWEST, Ticking, hours_off
 from .derivation import Derivation
 from .moving import Span, columns_of_before, meets, moved, shift_between, span_of
 
@@ -101,10 +103,11 @@ class Exchanges:
         good: the state that is put back from.
         bad: the state that is put back in.
         components: all that differ; those that are no lots are passed over.
+        by_rank: columns are exchanged by rank over all rows, never row by row: so that what a row of one day is to other lots of that day is not torn apart.
     """
 
-    def __init__(self, project: Project, area: Area, line: Line, good: Derivation, bad: Derivation, components: Sequence[Component]) -> None:
-        self.project, self.area, self.line, self.good, self.bad = project, area, line, good, bad
+    def __init__(self, project: Project, area: Area, line: Line, good: Derivation, bad: Derivation, components: Sequence[Component], *, by_rank: bool = False) -> None:
+        self.project, self.area, self.line, self.good, self.bad, self.by_rank = project, area, line, good, bad, by_rank
         self._lots = {**good.lots, **bad.lots}
         self._spans: dict[tuple[int, str], Span | None] = {}
         self._placed: dict[tuple[Any, ...], LotRecord] = {}
@@ -154,6 +157,18 @@ class Exchanges:
             frame = function(frame)
         return as_lot(self._lots[lot], self._kept(frame), {})
 
+    def ticking(self, key: str) -> Ticking | None:
+        """How the clock of the newest lot of a source stands to the rhythm of the lots before; None where it goes as theirs do, or where it is not known which column says the time."""
+        flow = key.partition(" ")[2]
+        time, news = self._declared_time(flow), [lot for lot in self.bad.of_flow(flow) if self.is_new(lot) and not self._lots[lot].parents]
+        before = [lot for lot in self.good.of_flow(flow) if not self._lots[lot].parents and lot not in news][-RHYTHM_LOTS:]
+        if not time or not news or len(before) < FEWEST or self._is_snapshot(flow):
+            return None
+        lots = [*before, news[-1]]
+        steps = [self._lots[later].place - self._lots[earlier].place for earlier, later in itertools.pairwise(lots)]
+        hours = hours_off(self._when(news[-1]), [self._when(lot) for lot in before], steps)
+        return Ticking(time, news[-1], hours, len(before)) if hours else None
+
     def _taking_place(self, flow: str, now: int, before: int, *, moves: bool, columns: tuple[str, ...]) -> LotRecord:
         """The lot of before as it takes the place of the one of now."""
         about = (now, before, moves, columns)
@@ -172,14 +187,14 @@ class Exchanges:
         objects = [rows_of(self._lots[lot]) for lot in (now, before)]
         names = [sorted(self._lots[lot].figures.get("renames", {}).items()) for lot in (now, before)]
         keys = self._keys(flow, now, time, columns)
-        known = key_of("moved", VERSION, objects, names, time, by, lost, columns, keys)
+        known = key_of("moved", VERSION, objects, names, time, by, lost, columns, keys, *(["by rank"] if self.by_rank else []))
         about = self.area.known(known)
         if about is None or self.area.path(about["digest"]) is None:
             frame, there = self.frame(before), self.frame(now)
             made = moved(frame, by, time, there)
             if columns or lost:
                 wanted = columns or tuple(one for one in dict.fromkeys((*there.columns, *made.columns)) if one not in (*lost, time, *self._own_key(flow)))
-                made = columns_of_before(there, made, wanted, [one for one in keys if one not in lost], time)
+                made = columns_of_before(there, made, wanted, *(([], "") if self.by_rank and columns else ([one for one in keys if one not in lost], time)))
             about = {"digest": self._kept(made)}
             self.area.note(known, about)
         return as_lot(self._lots[now], str(about["digest"]), {})

@@ -93,7 +93,7 @@ def moved(frame: pl.DataFrame, by: float, time: str, now: pl.DataFrame | None = 
     if not by or time not in frame.columns:
         return frame
     names = [time, *(one for one in frame.columns if one != time and now is not None and one in now.columns and _runs_along(frame[one], now[one], by))]
-    return frame.with_columns(_later(frame[one], by) for one in names)
+    return frame.with_columns(moved_by(frame[one], by) for one in names)
 
 
 def _runs_along(before: pl.Series, now: pl.Series, by: float) -> bool:
@@ -105,7 +105,12 @@ def _runs_along(before: pl.Series, now: pl.Series, by: float) -> bool:
     return all(abs(later - earlier - by) <= LIKE * abs(by) for later, earlier in ((there.early, then.early), (there.middle, then.middle), (there.late, then.late)))
 
 
-def _later(column: pl.Series, by: float) -> pl.Series:
+def moved_by(column: pl.Series, by: float) -> pl.Series:
+    """A column of times, or of numbers that count time, so much later (s, or units of the column); texts keep the form they are written in.
+
+    >>> moved_by(pl.Series("day", ["2026-05-02"]), -86_400.0).to_list()
+    ['2026-05-01']
+    """
     if column.dtype.is_numeric():
         return (column + (int(by) if column.dtype.is_integer() else by)).cast(column.dtype, strict=False)
     step = timedelta(seconds=by)

@@ -15,6 +15,7 @@ from assayline.diagnosis.component import SOURCE
 from assayline.diagnosis.conversions import converted, reformed
 from assayline.diagnosis.distances import chance, distance
 from assayline.diagnosis.faults import faults_of, is_of_values
+from assayline.diagnosis.reference_tables import changed_values, identifying
 from assayline.diagnosis.searching import halved, minimised
 from assayline.diagnosis.wording import listed, outcome
 from assayline.errors import AssaylineError, MisuseError
@@ -124,6 +125,8 @@ def narrowed(
     notes: list[str] = []
     known = faults_of(component.findings)
     search = _ColumnSearch(component.key, symptom, replays, most, notes)
+    if component.detail.get("snapshot"):
+        stay = [*stay, *identifying(now, before)]
     order = _ordered(now, before, stay)
     columns = search.found(order, [name for one in known for name in one["columns"] if name not in stay])
     looked = _looked(look, columns, notes)
@@ -131,6 +134,8 @@ def narrowed(
     if not alone and not columns:  # nothing was replayed that shows it in a column; and the world grows by factors, too
         named = tuple(one for one in named if one["code"] != "unit_change")
     findings = _with_conversions(named, columns, now, before)
+    if not findings and columns and component.detail.get("snapshot") and (changed := changed_values(columns, now, before)) is not None:
+        findings = (changed,)
     rows = rows_that_carry(now, before, columns, looked.rows_of(findings[0]) if looked is not None and findings else np.zeros(0, dtype=np.int64), amounts_of(amounts, now, before))
     if rows is not None:
         notes.append(rows.sentence)

@@ -23,6 +23,7 @@ from ..definition import Line
 from ..project import Project
 from .apart import apart
 from .area import FOLDER, Area
+from .clocks import Ticking
 from .derivation import Derivation
 from .exchanging import Exchanges
 from .replay_pass import Pass
@@ -49,6 +50,7 @@ class Replays:
         seconds: of the clock, for all replays together; one that would begin later is not made.
         most_rows: above so many rows of a new lot, replays are made on some keys only, if the symptom shows on them too.
         also: more that can be put back, by keys that begin with "source FLOW": functions over the rows of each lot of that flow that was not there before.
+        by_rank: columns are exchanged by rank (see `exchanging.Exchanges`).
 
     Raises:
         LedgerError: the folder of replays cannot be written.
@@ -57,6 +59,7 @@ class Replays:
     def __init__(
         self, project: Project, line: Line, file: str, bad: Derivation, good: Derivation, components: Sequence[Component], symptom: Symptom, measure: Measure,
         *, packages: Sequence[str] = (), seconds: float = 120.0, most_rows: int = 200_000, also: Mapping[str, Callable[[pl.DataFrame], pl.DataFrame]] | None = None,
+        by_rank: bool = False,
     ) -> None:  # fmt: skip
         self.bad, self.good, self.symptom, self.measure, self.seconds, self.also = bad, good, symptom, measure, seconds, dict(also or {})
         self.components = {one.key: one for one in components}
@@ -65,7 +68,7 @@ class Replays:
         self.notes: list[str] = []
         self.area = Area(os.path.join(project.folder, FOLDER))
         self.project = apart(project, self.area)
-        self.exchanges = Exchanges(self.project, self.area, line, good, bad, list(components))
+        self.exchanges = Exchanges(self.project, self.area, line, good, bad, list(components), by_rank=by_rank)
         self.then = Then(self.project, line, file, bad, good, list(components))
         self.sampling = Sampling(self.project, self.area, line, self.exchanges, bad, most_rows)
         self._packages = tuple(packages)
@@ -107,6 +110,22 @@ class Replays:
         if component_key not in self.exchanges.by_key:
             raise MisuseError(f"{component_key!r} is no source whose columns could be put back; there are {', '.join(self.exchanges.by_key) or 'none'}")
         return self._reading(frozenset([component_key, *besides]), {component_key: tuple(columns)})[0]
+
+    def undone(self, component_key: str, name: str, undo: Callable[[pl.DataFrame], pl.DataFrame]) -> Reading:
+        """The symptom, with the rows of a source's new lots gone through a function.
+
+        Args:
+            component_key: of a source.
+            name: of what is done, once for each function.
+            undo: over the rows of each lot.
+        """
+        key = f"{component_key}: {name}"
+        self.also[key] = undo
+        return self([key])
+
+    def ticking(self, component_key: str) -> Ticking | None:
+        """How the clock of a source's newest lot stands to the rhythm of the lots before (see `exchanging.Exchanges.ticking`)."""
+        return self.exchanges.ticking(component_key)
 
     def outcome(self, put_back: Collection[str]) -> str | None:
         """The path of what a replay gave, which is made where it was not yet; None where it failed. It is there as long as the `with` goes on."""
