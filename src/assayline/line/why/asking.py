@@ -153,7 +153,7 @@ def _faults_tried(asking: Asking, found: Found, replays: Replays, tell: Event, f
         if any(faults_of(one.findings) for one in mine):
             with _of_before(asking, mine, file) as before:
                 if before([]).gone:
-                    faults_put_in(mine, seen.symptom, before, lambda one: _stays(asking.line, one), tried)
+                    faults_put_in(mine, seen.symptom, before, lambda one: _stays(asking.line, one), tried, {key for one in found.causes for key in one})
     return tried
 
 

@@ -161,13 +161,33 @@ class Exchanges:
         """How the clock of the newest lot of a source stands to the rhythm of the lots before; None where it goes as theirs do, or where it is not known which column says the time."""
         flow = key.partition(" ")[2]
         time, news = self._declared_time(flow), [lot for lot in self.bad.of_flow(flow) if self.is_new(lot) and not self._lots[lot].parents]
-        before = [lot for lot in self.good.of_flow(flow) if not self._lots[lot].parents and lot not in news][-RHYTHM_LOTS:]
-        if not time or not news or len(before) < FEWEST or self._is_snapshot(flow):
+        if not time or not news or self._is_snapshot(flow):
+            return None
+        with self.project.ledger.read() as connection:
+            known = records.flow_of(connection, flow)
+            taught = records.teachers(connection, known, RHYTHM_LOTS, before=self._lots[news[0]].place) if known is not None else []
+        before = [one.lot for one in sorted(taught, key=lambda one: one.place) if "released" in one.objects]
+        self._lots.update({one.lot: one for one in taught if one.lot not in self._lots})
+        if len(before) < FEWEST:
             return None
         lots = [*before, news[-1]]
         steps = [self._lots[later].place - self._lots[earlier].place for earlier, later in itertools.pairwise(lots)]
         hours = hours_off(self._when(news[-1]), [self._when(lot) for lot in before], steps)
         return Ticking(time, news[-1], hours, len(before)) if hours else None
+
+    def known_elsewhere(self, key: str, column: str) -> float | None:
+        """Which share of the values that are new in a source's lots stands in other flows from outside as well; None where none is new, or no other flow has the column."""
+        flow = key.partition(" ")[2]
+        news = [lot for lot in self.bad.of_flow(flow) if self.is_new(lot)]
+        frames = [self.frame(lot, [column]) for lot in (*news, *self.good.of_flow(flow))]
+        others = [frame[column] for frame in self._others(flow) if column in frame.columns]
+        if not others or not all(frame.width for frame in frames[: len(news)]):
+            return None
+        here, there = (pl.concat([frame[column].cast(pl.String) for frame in several if frame.width]) for several in (frames[: len(news)], frames[len(news) :]))
+        values = here.drop_nulls().unique()
+        fresh = values.filter(~values.is_in(there.drop_nulls().unique().implode()))
+        known = pl.concat([one.cast(pl.String) for one in others]).unique()
+        return int(fresh.is_in(known.implode()).sum()) / fresh.len() if fresh.len() else None
 
     def _taking_place(self, flow: str, now: int, before: int, *, moves: bool, columns: tuple[str, ...]) -> LotRecord:
         """The lot of before as it takes the place of the one of now."""

@@ -9,7 +9,7 @@ The last one shows that the fault suffices, and not that it was needed; it is as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -29,7 +29,6 @@ from .moving import moved_by
 MOST_SOURCES = 4
 MOST_FAULTS = 3  # of a source
 HALF = 0.5  # of the way from the figure of before to the symptom that a fault must go in the lot of before
-PART = 0.9  # of the rows that may be left out: of a lot that is nearly all faulty nothing would be left to measure
 
 Finding = Mapping[str, Any]
 
@@ -42,6 +41,9 @@ class Undoing(Protocol):
 
     def ticking(self, component_key: str) -> Ticking | None:
         """How the clock of a source's newest lot stands to the rhythm of the lots before."""
+
+    def known_elsewhere(self, component_key: str, column: str) -> float | None:
+        """Which share of the new values of a source's column other flows know too; None where nobody could know them."""
 
 
 class PuttingIn(Protocol):
@@ -129,6 +131,11 @@ def faults_undone(components: Sequence[Component], symptom: Symptom, replays: Un
 def _undone(tried: Tried, component: Component, finding: Finding, symptom: Symptom, replays: Undoing, look: Callable[[Component], Looked]) -> None:
     """One finding: the cause, refuted, or neither, where it cannot be undone."""
     worldly = finding["code"] in WORLDLY
+    if finding["code"] == "new_category_flood" and (known := replays.known_elsewhere(component.key, finding["columns"][0])) is not None:
+        if known >= HALF:
+            tried._note(component.key, f"{known:.0%} of the new values of `{finding['columns'][0]}` stand in other sources too: they are news, and no fault")
+            tried._refute(component.key, finding)
+        return
     if undo_of(finding, np.zeros(0, dtype=np.int64)) is None and not worldly:
         return
     try:
@@ -151,7 +158,9 @@ def _undone(tried: Tried, component: Component, finding: Finding, symptom: Sympt
         tried.proof = Proof(component.key, finding, f"with this undone it would be {outcome(symptom, reading)}")
 
 
-def faults_put_in(components: Sequence[Component], symptom: Symptom, replays: PuttingIn, stay: Callable[[Component], Sequence[str]], tried: Tried) -> None:
+def faults_put_in(
+    components: Sequence[Component], symptom: Symptom, replays: PuttingIn, stay: Callable[[Component], Sequence[str]], tried: Tried, carrying: Collection[str] = ()
+) -> None:
     """Puts the columns that findings name into the lots of before.
 
     Args:
@@ -160,6 +169,7 @@ def faults_put_in(components: Sequence[Component], symptom: Symptom, replays: Pu
         replays: of the good state; its columns are exchanged by rank.
         stay: keys and times of a source, which are never exchanged.
         tried: takes what comes out.
+        carrying: keys of sources that, put back with others, remove the symptom: of these it need not come whole again.
     """
     found: list[tuple[float, Proof]] = []
     for component in _sources(components):
@@ -176,7 +186,7 @@ def faults_put_in(components: Sequence[Component], symptom: Symptom, replays: Pu
             before = "" if symptom.before is None else amount(symptom.before, symptom.unit)
             sentence = f"{listed([f'`{name}`' for name in columns])} of this lot put into the lot of before {'makes' if len(columns) == 1 else 'make'} it {there}, where it was {before}"
             tried._note(component.key, sentence)
-            if way >= HALF and not reading.gone:
+            if way >= HALF and (not reading.gone or component.key in carrying):
                 found.append((min(way, 1.0) + float(finding.get("severity", 0.0)), Proof(component.key, finding, sentence)))
     if found:
         tried.proof = max(found, key=lambda one: one[0])[1]

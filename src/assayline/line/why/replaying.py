@@ -127,6 +127,10 @@ class Replays:
         """How the clock of a source's newest lot stands to the rhythm of the lots before (see `exchanging.Exchanges.ticking`)."""
         return self.exchanges.ticking(component_key)
 
+    def known_elsewhere(self, component_key: str, column: str) -> float | None:
+        """Which share of the new values of a source's column other flows know too (see `exchanging.Exchanges.known_elsewhere`)."""
+        return self.exchanges.known_elsewhere(component_key, column)
+
     def outcome(self, put_back: Collection[str]) -> str | None:
         """The path of what a replay gave, which is made where it was not yet; None where it failed. It is there as long as the `with` goes on."""
         return self._reading(frozenset(put_back), {})[1]
