@@ -1,6 +1,6 @@
 """Who is responsible: the fault laboratory of the tests, beside a walk up the warnings of the gate ("anomalous node without anomalous parent").
 
-    python benchmarks/why.py [--line NAME] [--kind NAME] [--every N] [--json FILE]
+    python benchmarks/why.py [--line NAME] [--kind NAME] [--every N] [--fresh N] [--json FILE]
 
 `ASSAY_WHY_EVERY` is N: every Nth case only. `ASSAY_LABORATORY` names a folder in which healthy histories are kept, so that they are built once.
 """
@@ -8,10 +8,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import kit
@@ -21,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "line" / "why" / "l
 
 from laboratory_case import KINDS, Case
 from laboratory_cases import cases
+from laboratory_changes import Void
+from laboratory_happening import happened
 from laboratory_scoring import TARGETS, Scored, as_json, rates, scored, table
 
 COMMAND = "make bench ONLY=why"
@@ -39,9 +43,20 @@ def chosen(line: str, kind: str, every: int) -> list[Case]:
     return [case for case in cases() if line in ("", case.line) and kind in ("", case.kind)][:: max(1, every)]
 
 
+def fresh(several: Sequence[Case], by: int, folder: Path) -> list[Case]:
+    """The same cases on other histories, as far as they move the figure there: nobody looked at these when thresholds were chosen."""
+    found = []
+    for case in several:
+        other = replace(case, seed=case.seed + by)
+        with contextlib.suppress(Void):
+            if case.kind == "none" or happened(other, folder).moved:
+                found.append(other)
+    return found
+
+
 def asked(several: Sequence[Case]) -> list[Scored]:
     """Each case happens, and is asked about."""
-    folder = Path(os.environ.get("ASSAY_LABORATORY") or Path(kit.cache()) / "laboratory")
+    folder = cache()
     found = []
     for number, case in enumerate(several, 1):
         one = scored(case, folder)
@@ -49,6 +64,11 @@ def asked(several: Sequence[Case]) -> list[Scored]:
         print(f"   {number}/{len(several)} {mark} {one.verdict:<14} {', '.join(one.accused) or '-':<40} {one.replays:>3} replays {one.seconds:>6.1f} s  {case.name}", flush=True)
         found.append(one)
     return found
+
+
+def cache() -> Path:
+    """Where histories are kept."""
+    return Path(os.environ.get("ASSAY_LABORATORY") or Path(kit.cache()) / "laboratory")
 
 
 def _claims(found: Sequence[Scored]) -> Iterator[Result]:
@@ -80,9 +100,11 @@ def main() -> int:
     parser.add_argument("--line", default="", help="only this line")
     parser.add_argument("--kind", default="", help=f"only this kind: {', '.join(KINDS)}")
     parser.add_argument("--every", type=int, default=1, help="every Nth case")
+    parser.add_argument("--fresh", type=int, default=0, metavar="N", help="on histories with seeds higher by N, which nobody looked at")
     parser.add_argument("--json", default="", help="write the table to this file, or - for stdout")
     options = parser.parse_args()
-    found = asked(chosen(options.line, options.kind, options.every))
+    several = chosen(options.line, options.kind, options.every)
+    found = asked(fresh(several, options.fresh, cache()) if options.fresh else several)
     print(table(found))
     if options.json:
         text = json.dumps(as_json(found), indent=1)
