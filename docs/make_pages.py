@@ -63,7 +63,8 @@ def _finder(code: str, family: str, detectors: list[str]) -> str:
     if detectors:
         return ", ".join(f"`{name}`" for name in sorted(set(detectors)))
     by_family = {"file": "the readers", "rule": "the rules of a flow", "environment": "[`assay env`](parity.md)", "model": "[`assay trial`](models.md)"}
-    return by_family.get(family) or ("the scan" if code in BY_THE_SCAN else "no detector yet")
+    by_code = {"changed_reference": "[`assay why`](why.md)"} | dict.fromkeys(BY_THE_SCAN, "the scan")
+    return by_family.get(family) or by_code.get(code, "no detector yet")
 
 
 def rollout() -> str:
