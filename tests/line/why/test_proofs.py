@@ -102,8 +102,9 @@ def test_rows_that_the_world_may_have_made_are_cleared_where_they_do_not_matter_
 
 
 @pytest.mark.parametrize(("known", "left"), [(1.0, 0), (0.0, 1)])
-def test_a_category_that_other_sources_know_is_news_and_one_that_none_knows_is_a_fault(known: float, left: int) -> None:
-    component = source("contracts", fault("new_category_flood", "plan"))
+@pytest.mark.parametrize("code", ["new_category_flood", "fk_break"])
+def test_a_value_that_other_sources_know_is_news_and_one_that_none_knows_is_a_fault(code: str, known: float, left: int) -> None:
+    component = source("contracts", fault(code, "plan"))
     lots = Lots({}, known=known)
 
     tried = faults_undone([component], SYMPTOM, lots, look())

@@ -30,6 +30,8 @@ MOST_SOURCES = 4
 MOST_FAULTS = 3  # of a source
 HALF = 0.5  # of the way from the figure of before to the symptom that a fault must go in the lot of before
 
+NEW_VALUES = ("new_category_flood", "fk_break")  # findings that are no fault where the other sources of the day know the values
+
 Finding = Mapping[str, Any]
 
 
@@ -131,7 +133,7 @@ def faults_undone(components: Sequence[Component], symptom: Symptom, replays: Un
 def _undone(tried: Tried, component: Component, finding: Finding, symptom: Symptom, replays: Undoing, look: Callable[[Component], Looked]) -> None:
     """One finding: the cause, refuted, or neither, where it cannot be undone."""
     worldly = finding["code"] in WORLDLY
-    if finding["code"] == "new_category_flood" and (known := replays.known_elsewhere(component.key, finding["columns"][0])) is not None:
+    if finding["code"] in NEW_VALUES and (known := replays.known_elsewhere(component.key, finding["columns"][0])) is not None:
         if known >= HALF:
             tried._note(component.key, f"{known:.0%} of the new values of `{finding['columns'][0]}` stand in other sources too: they are news, and no fault")
             tried._refute(component.key, finding)
