@@ -146,7 +146,8 @@ def test_a_good_lot_that_was_made_again_from_what_is_bad_is_told_as_it_was_befor
         assert states.good is not None
         assert lots_of(states) == lots
         assert (states.good.of_flow("orders"), states.bad.of_flow("orders")) == ((one,), (one, two))
-        assert states.good.run is not None and states.good.run.code == ""
+        assert states.good.run is not None
+        assert states.good.run.code == ""
 
 
 def test_a_good_lot_that_was_made_again_before_anything_bad_came_is_told_as_it_was_then(project: Project) -> None:
@@ -158,7 +159,8 @@ def test_a_good_lot_that_was_made_again_before_anything_bad_came_is_told_as_it_w
 
     states = states_of(project, shop(), "sales")
 
-    assert states.good is not None and states.good.run is not None
+    assert states.good is not None
+    assert states.good.run is not None
     assert states.good.run.code == "sha256:other"  # it was well with that code
 
 
@@ -175,6 +177,18 @@ def test_what_came_after_a_bad_lot_was_made_is_no_part_of_it(project: Project) -
 
     assert states.good is not None
     assert (states.good.of_flow("orders"), states.bad.of_flow("orders")) == ((one,), (one, two))
+
+
+@pytest.mark.parametrize(("deliveries", "found"), [(4, ["arrival stores", "source orders"]), (1, ["source orders"])])
+def test_in_an_archive_a_flow_with_a_lot_for_each_result_is_expected_with_the_next_one(project: Project, deliveries: int, found: list[str]) -> None:
+    orders, stores = [lot(project, "orders") for _ in range(4)], [lot(project, "stores") for _ in range(deliveries)]
+    made = [lot(project, "sales") for _ in orders]
+    for one, result in zip(orders, made, strict=True):
+        ran(project, "sales", result, {"orders": [one], "stores": stores}, place=f"day {one}", at=hour(result))
+    news, bad = lot(project, "orders"), lot(project, "sales")
+    ran(project, "sales", bad, {"orders": [news], "stores": stores}, place=f"day {news}", at=hour(bad))
+
+    assert sorted(between(project, made[-1], bad)) == found
 
 
 def test_a_flow_from_outside_is_all_that_differs_between_two_of_its_own_lots(project: Project) -> None:

@@ -71,8 +71,8 @@ def derivation_of(connection: Connection, lot: int) -> Derivation:
 def derivation_before(connection: Connection, lot: int, bad: Derivation) -> Derivation:
     """How a good lot stood before what is behind a bad state came.
 
-    Of the runs that made the lot, the one that tells most is the last that could not read anything of what the bad state reads and it did not; later ones read it, though it made no difference to them.
-    Where the bad state is another result of the same place, the last run before it tells most: everything else is equal then.
+    Of the runs that made the lot, the one that tells most is the last before anything came that only the bad state had by then; later ones may have read it too, and it made no
+    difference to them. Where the bad state is another result of the same place, the last run before it tells most: everything else is equal then.
 
     Args:
         connection: of the ledger.
