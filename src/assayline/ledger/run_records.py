@@ -167,6 +167,35 @@ def makers(connection: Connection, lots: Sequence[int]) -> dict[int, RunRecord]:
     return {int(row.output): _run(row) for row in rows}
 
 
+@dataclass(frozen=True)
+class Making:
+    """That a run made a lot: the number of the run, when it began (UTC), the lot."""
+
+    run: int
+    at: str
+    output: int
+
+
+def makings(connection: Connection, lots: Sequence[int]) -> list[Making]:
+    """Every time one of these lots was made (at most some hundred), oldest first: a run that gives what an earlier one gave makes that lot once more."""
+    return _makings(connection, RUNS.c.output.in_(lots))
+
+
+def makings_at(connection: Connection, step: str, place: str) -> list[Making]:
+    """Every time a step made its result for a place, oldest first."""
+    return _makings(connection, (RUNS.c.step == step) & (RUNS.c.place == place))
+
+
+def _makings(connection: Connection, which: sa.ColumnElement[bool]) -> list[Making]:
+    query = sa.select(RUNS.c.run, RUNS.c.at, RUNS.c.output).where(which, RUNS.c.output.is_not(None), RUNS.c.state.in_(["done", "held"])).order_by(RUNS.c.run)
+    return [Making(int(row.run), row.at, int(row.output)) for row in connection.execute(query)]
+
+
+def runs_numbered(connection: Connection, numbers: Sequence[int]) -> list[RunRecord]:
+    """The runs of these numbers (at most some hundred), oldest first; those that do not exist are left out."""
+    return [_run(row) for row in connection.execute(sa.select(RUNS).where(RUNS.c.run.in_(numbers)).order_by(RUNS.c.run))]
+
+
 def made_from(connection: Connection, lot: int, most: int) -> tuple[list[Row[Any]], int]:
     """Step and output of the runs that read a lot, newest first, at most so many (0 for all); and how many there are."""
     mine = sa.select(RUN_INPUTS.c.run).where(RUN_INPUTS.c.lot == lot)

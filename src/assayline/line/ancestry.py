@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from assayline.errors import MisuseError
 from assayline.ledger import records, run_records
 from assayline.ledger.records import LotLine, LotRecord
-from assayline.ledger.run_records import RunRecord
+from assayline.ledger.run_records import Making, RunRecord
 from assayline.ledger.schema import DECISIONS, LOTS
 
 from .project import Project
@@ -35,6 +35,18 @@ def lines_by_number(connection: Connection, numbers: Iterable[int]) -> dict[int,
 def makers(connection: Connection, lots: Iterable[int]) -> dict[int, RunRecord]:
     """The newest run that made each of these lots; lots that came from outside are left out."""
     return {lot: run for some in _some(lots) for lot, run in run_records.makers(connection, some).items()}
+
+
+def makers_chosen(connection: Connection, lots: Iterable[int], choose: Callable[[Sequence[Making]], Making]) -> dict[int, RunRecord]:
+    """For each of these lots one of the runs that made it, oldest first in what is chosen from; lots that came from outside are left out."""
+    found: dict[int, RunRecord] = {}
+    for some in _some(lots):
+        each: dict[int, list[Making]] = {}
+        for one in run_records.makings(connection, some):
+            each.setdefault(one.output, []).append(one)
+        chosen = {choose(several).run: lot for lot, several in each.items()}
+        found |= {chosen[run.run]: run for run in run_records.runs_numbered(connection, sorted(chosen))}
+    return found
 
 
 def put_back_from(connection: Connection, lot: int) -> list[int]:

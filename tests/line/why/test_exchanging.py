@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import polars as pl
+import pytest
+from small_line import hours, loaded, newest, ran, rides_of, weather_of
 
 from assayline.diagnosis import Component
 from assayline.ledger.records import LotRecord
+from assayline.line.adjudicating import release_lot
+from assayline.line.project import Project
+from assayline.line.why.apart import apart
+from assayline.line.why.area import Area
 from assayline.line.why.derivation import Derivation
-from assayline.line.why.exchanging import Exchange, exchange_of
+from assayline.line.why.exchanging import Exchange, Exchanges, exchange_of
 from assayline.line.why.moving import Span
 
 
@@ -60,3 +69,25 @@ def test_a_lot_that_came_too_late_is_added_or_takes_the_place_of_the_stale_state
     assert of(state(1), state(1), "arrival", lots=[1], later=[7]) == Exchange("rides", {}, (7,), moves=False)
     assert of(state(1), state(1), "arrival", snapshot=True, lots=[1], later=[7]) == Exchange("rides", {1: 7}, moves=False)
     assert of(state(1), state(1), "arrival", lots=[1], later=[]) == Exchange("rides", {}, moves=False)
+
+
+@pytest.mark.parametrize("week", [3, 5])
+def test_a_lot_whose_clock_stood_still_is_replaced_where_the_others_of_its_turn_are(project: Project, week: int) -> None:
+    folder = Path(project.folder) / "incoming"
+    first = hours(week)[0]
+    rides_of(week).with_columns(hour=rides_of(week)["hour"].replace_strict({}, default=first)).write_csv(folder / f"rides-{week:02}.csv")
+    weather_of(week).write_csv(folder / f"weather-{week:02}.csv")  # before week 5 one is left out: only the weather says how far it is
+    for held in [one.lot.lot for one in ran(project).lots if one.lot is not None and one.lot.state == "held"]:
+        release_lot(project, held, author="ann")
+    ran(project)
+    good, bad = newest(project, "hourly", 1), newest(project, "hourly")
+    both = [Component("source", name, "", "", detail={"lots": [lot for lot in bad.of_flow(name) if lot not in good.lots]}) for name in ("rides", "weather")]
+    area = Area(str(Path(project.folder) / "replays"))
+    exchanges = Exchanges(apart(project, area), area, loaded(project)[0], good, bad, both)
+
+    found = {one.name: exchanges.lots(one.name, one.detail["lots"], [one.key], {}, adds=False) for one in both}
+
+    for lots in found.values():
+        assert lots is not None
+        times = pl.read_parquet(exchanges.project.store.path(lots[0].objects["released"]))["hour"]
+        assert times.cast(pl.String).str.slice(0, 16).unique().sort().to_list() == [one[:16] for one in hours(week)]

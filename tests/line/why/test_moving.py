@@ -69,6 +69,13 @@ def test_where_the_times_of_now_say_nothing_the_rhythm_of_the_flow_does() -> Non
     assert span_of(pl.Series(["red", "green"])) is None
 
 
+def test_a_lot_whose_clock_stood_still_or_a_part_of_which_is_missing_comes_when_the_flow_usually_does() -> None:
+    now, before = hourly(1), span(hourly(0))
+    stuck, cut, far = [*now[:3], *[now[2]] * 21], now[:8], [*now[:12], *[datetime(2106, 2, 7)] * 12]
+
+    assert [shift_between(span(several), before, DAY + 600) for several in (stuck, cut, far)] == [DAY] * 3
+
+
 def test_short_lots_are_moved_by_whole_hours_and_windows_as_they_are() -> None:
     assert shift_between(Span(7_190.0, 7_205.0, 7_250.0), Span(0.0, 0.0, 60.0)) == 7_200.0
     assert shift_between(Span(300.0, 310.0, 330.0), Span(0.0, 10.0, 30.0)) == 300.0

@@ -124,6 +124,73 @@ def test_a_result_that_was_made_again_is_held_against_the_one_whose_place_it_too
     assert lots_of(states_of(project, shop(), "sales", bad_lots=[made[2], again[2]])) == (again[1], again[2])  # it was bad before it was made again
 
 
+def hour(number: int) -> str:
+    return f"2026-03-14T{number:02}:30:00.000000+00:00"
+
+
+def test_a_good_lot_that_was_made_again_from_what_is_bad_is_told_as_it_was_before(project: Project) -> None:
+    one, made = lot(project, "orders"), lot(project, "sales")
+    ran(project, "sales", made, {"orders": [one]}, place="first", at=hour(made))
+    good = lot(project, "answers")
+    ran(project, "answers", good, {"sales": [made]}, place="first", at=hour(good))
+    two = lot(project, "orders")
+    ran(project, "sales", made, {"orders": [one, two]}, place="first", at=hour(two))  # it reads all orders, and gives what it gave
+    ran(project, "answers", good, {"sales": [made]}, place="first", at=hour(two), code="sha256:other")
+    news = lot(project, "sales")
+    ran(project, "sales", news, {"orders": [one, two]}, place="second", at=hour(news))
+    bad = lot(project, "answers")
+    ran(project, "answers", bad, {"sales": [news]}, place="second", at=hour(bad), code="sha256:other")
+
+    for flow, lots in (("sales", (made, news)), ("answers", (good, bad))):
+        states = states_of(project, shop(), flow)
+        assert states.good is not None
+        assert lots_of(states) == lots
+        assert (states.good.of_flow("orders"), states.bad.of_flow("orders")) == ((one,), (one, two))
+        assert states.good.run is not None
+        assert states.good.run.code == ""
+
+
+def test_a_good_lot_that_was_made_again_before_anything_bad_came_is_told_as_it_was_then(project: Project) -> None:
+    one, good = lot(project, "orders"), lot(project, "sales")
+    ran(project, "sales", good, {"orders": [one]}, place="first", at=hour(good))
+    ran(project, "sales", good, {"orders": [one]}, place="first", at=hour(good), code="sha256:other")
+    two, bad = lot(project, "orders"), lot(project, "sales")
+    ran(project, "sales", bad, {"orders": [two]}, place="second", at=hour(bad), code="sha256:other")
+
+    states = states_of(project, shop(), "sales")
+
+    assert states.good is not None
+    assert states.good.run is not None
+    assert states.good.run.code == "sha256:other"  # it was well with that code
+
+
+def test_what_came_after_a_bad_lot_was_made_is_no_part_of_it(project: Project) -> None:
+    one, good = lot(project, "orders"), lot(project, "sales")
+    ran(project, "sales", good, {"orders": [one]}, place="first", at=hour(good))
+    two, bad = lot(project, "orders"), lot(project, "sales")
+    ran(project, "sales", bad, {"orders": [one, two]}, place="second", at=hour(bad))
+    three = lot(project, "orders")
+    for made, place in ((good, "first"), (bad, "second")):
+        ran(project, "sales", made, {"orders": [one, two, three]}, place=place, at=hour(three))
+
+    states = states_of(project, shop(), "sales", bad_lots=[bad])
+
+    assert states.good is not None
+    assert (states.good.of_flow("orders"), states.bad.of_flow("orders")) == ((one,), (one, two))
+
+
+@pytest.mark.parametrize(("deliveries", "found"), [(4, ["arrival stores", "source orders"]), (1, ["source orders"])])
+def test_in_an_archive_a_flow_with_a_lot_for_each_result_is_expected_with_the_next_one(project: Project, deliveries: int, found: list[str]) -> None:
+    orders, stores = [lot(project, "orders") for _ in range(4)], [lot(project, "stores") for _ in range(deliveries)]
+    made = [lot(project, "sales") for _ in orders]
+    for one, result in zip(orders, made, strict=True):
+        ran(project, "sales", result, {"orders": [one], "stores": stores}, place=f"day {one}", at=hour(result))
+    news, bad = lot(project, "orders"), lot(project, "sales")
+    ran(project, "sales", bad, {"orders": [news], "stores": stores}, place=f"day {news}", at=hour(bad))
+
+    assert sorted(between(project, made[-1], bad)) == found
+
+
 def test_a_flow_from_outside_is_all_that_differs_between_two_of_its_own_lots(project: Project) -> None:
     one, two = lot(project, "orders"), lot(project, "orders")
 

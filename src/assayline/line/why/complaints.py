@@ -12,7 +12,7 @@ from assayline.errors import MisuseError
 
 from ..project import Project
 from .asked import Asked, Healthy, Seen
-from .derivation import derivation_of
+from .derivation import derivation_before, derivation_of
 from .figures import LEAST_PAST, PAST, Moved, figures_of, moved_figures, onset
 from .lots_in_time import Made, rows_of
 from .metrics import Metric, checked, metric_of
@@ -114,8 +114,8 @@ def _seen(project: Project, asked: Asked, lots: Sequence[Made], with_rows: Seque
     symptom = Symptom(METRIC, asked.flow, metric.text, sentence, middle, now, moved.low, moved.high, metric.columns, where, lots[first].at)
     history = [{"lot": lots[place].lot.lot, "at": lots[place].at, "value": value} for place, value in values]
     with project.ledger.read() as connection:
-        before_it = derivation_of(connection, good.lot) if good is not None else None
-        return Seen(symptom, derivation_of(connection, bad.lot), before_it, history)
+        now_it = derivation_of(connection, bad.lot)
+        return Seen(symptom, now_it, derivation_before(connection, good.lot, now_it) if good is not None else None, history)
 
 
 def _well(value: float | None, moved: Moved) -> bool:

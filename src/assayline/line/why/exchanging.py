@@ -24,7 +24,7 @@ from ..project import Project
 from .area import Area, key_of
 from .clocks import FEWEST, Ticking, hours_off
 from .derivation import Derivation
-from .moving import Span, columns_of_before, meets, moved, shift_between, span_of
+from .moving import LIKE, Span, columns_of_before, is_torn, meets, moved, shift_between, span_of
 
 RHYTHM_LOTS = 8
 VERSION = 1  # of how lots are moved: what an earlier one made is not used
@@ -67,7 +67,9 @@ def exchange_of(component: Component, good: Derivation, bad: Derivation, *, snap
     if snapshot:
         return Exchange(flow, dict.fromkeys(news, pool[-1] if pool else None), moves=False)
     gone = [lot for lot in then if lot not in now]  # they were delivered again, or are missing by now
-    instead: dict[int, int | None] = {lot: None for lot in news if bad.lots[lot].parents}  # rows of before that were brought back are no lot of their own
+    instead: dict[int, int | None] = {
+        lot: None for lot in news if bad.lots[lot].parents
+    }  # rows of before that were brought back are no lot of their own
     for lot in (one for one in reversed(news) if one not in instead):
         again = next((one for one in gone if _is_again(span(one), span(lot))), None)
         if again is not None:
@@ -110,9 +112,12 @@ class Exchanges:
         self.project, self.area, self.line, self.good, self.bad, self.by_rank = project, area, line, good, bad, by_rank
         self._lots = {**good.lots, **bad.lots}
         self._spans: dict[tuple[int, str], Span | None] = {}
+        self._known_before: dict[str, list[int]] = {}
         self._placed: dict[tuple[Any, ...], LotRecord] = {}
         mine = [one for one in components if one.kind in (SOURCE, ARRIVAL)]
-        wanted = {int(lot) for one in mine for name in ("lots", "before_lots", "later") for lot in one.detail.get(name, ())} - self._lots.keys()
+        wanted = {
+            int(lot) for one in mine for name in ("lots", "before_lots", "later") for lot in one.detail.get(name, ())
+        } - self._lots.keys()
         with project.ledger.read() as connection:
             self._lots.update({lot: records.lot_of(connection, lot) for lot in wanted})
         self.by_key = {one.key: exchange_of(one, good, bad, snapshot=self._is_snapshot(one.name), span=self._when) for one in mine}
@@ -120,9 +125,15 @@ class Exchanges:
     def acts_on(self, key: str, flow: str, lots: Collection[int], *, adds: bool) -> bool:
         """Whether a component puts other lots in the place of these, or besides them where that can be."""
         exchange = self.by_key.get(key)
-        return exchange is not None and exchange.flow == flow and (any(lot in exchange.instead for lot in lots) or (adds and bool(exchange.added)))
+        return (
+            exchange is not None
+            and exchange.flow == flow
+            and (any(lot in exchange.instead for lot in lots) or (adds and bool(exchange.added)))
+        )
 
-    def lots(self, flow: str, lots: Sequence[int], put: Collection[str], only: Mapping[str, Sequence[str]], *, adds: bool) -> list[LotRecord] | None:
+    def lots(
+        self, flow: str, lots: Sequence[int], put: Collection[str], only: Mapping[str, Sequence[str]], *, adds: bool
+    ) -> list[LotRecord] | None:
         """What is read in the place of some lots of a flow; None where they stay what they are.
 
         Args:
@@ -239,12 +250,31 @@ class Exchanges:
     def _shift(self, flow: str, now: int, before: int, time: str) -> float:
         if not time:
             return 0.0
-        spans = [self._span(lot, time) for lot in (now, before)]
-        return shift_between(spans[0], spans[1], self._rhythm(flow, now, before, time))
+        there, then, rhythm = self._span(now, time), self._span(before, time), self._rhythm(flow, now, before, time)
+        if rhythm and there is not None and then is not None:
+            others = self._turn(flow, rhythm)
+            if is_torn(there, then):
+                rhythm = next((shift_between(*pair) for pair in others if not is_torn(*pair)), rhythm)
+            elif any(abs(one - shift_between(there, then)) <= LIKE * abs(rhythm) for pair in others for one in pair[0].since(pair[1])):
+                return shift_between(there, then)
+        return shift_between(there, then, rhythm)
+
+    def _turn(self, flow: str, rhythm: float) -> list[tuple[Span, Span]]:
+        """When the lots of other flows of the same rhythm happened, now and before: after a gap the turn is further than the rhythm, and what is joined on times has to meet."""
+        found = []
+        for other in (one for one in self.by_key.values() if one.flow != flow and one.moves):
+            time = self._declared_time(other.flow)
+            for now, before in other.instead.items() if time else ():
+                there, then = self._span(now, time), self._span(before, time) if before is not None else None
+                if before is None or there is None or then is None or not (usual := self._rhythm(other.flow, now, before, time)):
+                    continue
+                if abs(usual - rhythm) <= LIKE * abs(rhythm):
+                    found.append((there, then))
+        return found
 
     def _rhythm(self, flow: str, now: int, before: int, time: str) -> float | None:
         """How far two lots are usually from each other, by those of before."""
-        lots = self.good.of_flow(flow)[-RHYTHM_LOTS:]
+        lots = self._earlier(flow, before)
         spans = [self._span(lot, time) for lot in lots]
         steps = [
             (later.middle - earlier.middle) / max(1, self._lots[two].place - self._lots[one].place)
@@ -253,6 +283,18 @@ class Exchanges:
         ]
         apart = self._lots[now].place - self._lots[before].place
         return statistics.median(steps) * apart if steps and apart > 0 and self._span(before, time) is not None else None
+
+    def _earlier(self, flow: str, before: int) -> list[int]:
+        """The last lots of a flow up to one; a good state that needs but one of them says nothing of their rhythm."""
+        if flow not in self._known_before:
+            with self.project.ledger.read() as connection:
+                found = records.lots(
+                    connection, flow, states=("released", "superseded"), until=self._lots[before].at, most=RHYTHM_LOTS, newest_first=True
+                )[::-1]
+            kept = [one for one in found if not one.parents and "released" in one.objects]
+            self._lots = {**{one.lot: one for one in kept}, **self._lots}
+            self._known_before[flow] = [*(one.lot for one in kept if one.lot != before), before]
+        return self._known_before[flow]
 
     def _span(self, lot: int, time: str) -> Span | None:
         if (lot, time) not in self._spans:

@@ -13,6 +13,7 @@ import polars as pl
 from ..typed_text import TIME, times
 
 DAY, HOUR = 86_400.0, 3_600.0
+TORN = 0.5  # of how long the lot of before lasted
 LIKE = 0.2  # of the shift: how far another column of times may be off and still be one of the same rows
 # How texts write times; the first that gives every text back as it was is taken.
 FORMATS = (
@@ -34,6 +35,10 @@ class Span:
     late: float
     numbers: bool = False
 
+    def since(self, before: Span) -> tuple[float, float, float]:
+        """How much later the early, the middle and the late rows are than those of another lot."""
+        return self.early - before.early, self.middle - before.middle, self.late - before.late
+
 
 def span_of(column: pl.Series) -> Span | None:
     """When the rows of a lot happened; None where the column says no time."""
@@ -54,8 +59,8 @@ def span_of(column: pl.Series) -> Span | None:
 def shift_between(now: Span | None, before: Span | None, rhythm: float | None = None) -> float:
     """By how much a lot is moved to take the place of another: whole days, else whole hours, else as it is.
 
-    The middle of what its early, middle and late rows say, so that some times that are wrong do not decide; where the times of now cannot be read, or say nothing like
-    it, the rhythm of the flow does.
+    The middle of what its early, middle and late rows say, so that some times that are wrong do not decide; where the times of now cannot be read, are those of a broken clock, or
+    say nothing like it, the rhythm of the flow does.
 
     Args:
         now: of the lot whose place is taken.
@@ -64,18 +69,36 @@ def shift_between(now: Span | None, before: Span | None, rhythm: float | None = 
 
     >>> shift_between(Span(86_400 * 7, 86_400 * 7, 86_400 * 7 + 7_200), Span(0, 0, 0))
     604800.0
+    >>> stuck = Span(86_400, 93_600, 93_600)  # it stopped at two o'clock
+    >>> shift_between(stuck, Span(0, 43_200, 82_800), rhythm=86_400.0)
+    86400.0
     """
     if now is None or before is None or now.numbers != before.numbers:
-        return rhythm or 0.0
-    found = sorted((now.early - before.early, now.middle - before.middle, now.late - before.late))[1]
-    if rhythm and abs(found - rhythm) > abs(rhythm) / 2 and found != 0:
-        return rhythm
-    if now.numbers:
-        return float(round(found))
+        return _whole(rhythm or 0.0, numbers=before is not None and before.numbers)
+    found = sorted(now.since(before))[1]
+    if rhythm and (is_torn(now, before) or (abs(found - rhythm) > abs(rhythm) / 2 and found != 0)):
+        found = rhythm
+    return _whole(found, numbers=now.numbers)
+
+
+def is_torn(now: Span, before: Span) -> bool:
+    """Whether a lot lasts much less or much longer than another: its clock stood still or jumped, or a part of it is missing, and the middle of its times says nothing of when it came.
+
+    >>> is_torn(Span(86_400, 93_600, 93_600), Span(0, 43_200, 82_800)), is_torn(Span(86_400, 130_000, 165_000), Span(0, 43_200, 82_800))
+    (True, False)
+    """
+    lasts, lasted = now.late - now.early, before.late - before.early
+    return abs(lasts - lasted) > TORN * lasted
+
+
+def _whole(shift: float, *, numbers: bool) -> float:
+    """What is joined on times meets only after a move by whole days or hours."""
+    if numbers:
+        return float(round(shift))
     for unit in (DAY, HOUR):
-        if abs(found) >= unit * 0.75:
-            return round(found / unit) * unit
-    return found
+        if abs(shift) >= unit * 0.75:
+            return round(shift / unit) * unit
+    return shift
 
 
 def moved(frame: pl.DataFrame, by: float, time: str, now: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -102,7 +125,10 @@ def _runs_along(before: pl.Series, now: pl.Series, by: float) -> bool:
     then, there = span_of(before), span_of(now)
     if then is None or there is None:
         return False
-    return all(abs(later - earlier - by) <= LIKE * abs(by) for later, earlier in ((there.early, then.early), (there.middle, then.middle), (there.late, then.late)))
+    return all(
+        abs(later - earlier - by) <= LIKE * abs(by)
+        for later, earlier in ((there.early, then.early), (there.middle, then.middle), (there.late, then.late))
+    )
 
 
 def moved_by(column: pl.Series, by: float) -> pl.Series:
@@ -165,7 +191,9 @@ def _as_time(column: pl.Series) -> pl.Series | None:
 # -- column by column --------------------------------------------------------------------------------------------------
 
 
-def columns_of_before(now: pl.DataFrame, before: pl.DataFrame, columns: Collection[str], key: Sequence[str] = (), time: str = "") -> pl.DataFrame:
+def columns_of_before(
+    now: pl.DataFrame, before: pl.DataFrame, columns: Collection[str], key: Sequence[str] = (), time: str = ""
+) -> pl.DataFrame:
     """The rows of now, in which some columns are as they were before.
 
     Where nearly every row of now has one row of before with the same key and time (which is moved already), it gets that row's values. Else each column gets the values of before by
@@ -221,7 +249,10 @@ def _groups(now: pl.DataFrame, before: pl.DataFrame, key: Sequence[str]) -> Iter
     everything = np.arange(before.height)
     if not key:
         return [(np.arange(now.height), everything)]
-    mine, theirs = (frame.select(pl.concat_str([pl.col(one).cast(pl.String).fill_null("") for one in key], separator="\0")).to_series() for frame in (now, before))
+    mine, theirs = (
+        frame.select(pl.concat_str([pl.col(one).cast(pl.String).fill_null("") for one in key], separator="\0")).to_series()
+        for frame in (now, before)
+    )
     inside, groups = np.zeros(now.height, dtype=bool), []
     there = {str(value): rows.to_numpy() for value, rows in _rows_by(theirs)}
     for value, rows in _rows_by(mine):
@@ -246,7 +277,9 @@ def _taken(now: pl.Series, before: pl.Series, name: str) -> np.ndarray:
     chance = _random(now.len(), name)
     filled, absent = np.flatnonzero(~np.isnan(ordered)), np.flatnonzero(np.isnan(ordered))
     nulls = round(now.len() * len(absent) / before.len())
-    empty = np.lexsort((chance, now.is_not_null().to_numpy()))[:nulls]  # cells that are empty now stay so, as far as there were as many before
+    empty = np.lexsort((chance, now.is_not_null().to_numpy()))[
+        :nulls
+    ]  # cells that are empty now stay so, as far as there were as many before
     rest = np.setdiff1d(np.arange(now.len()), empty)
     found = np.zeros(now.len(), dtype=np.int64)
     if nulls:
@@ -335,5 +368,3 @@ def meets(now: pl.DataFrame, before: pl.DataFrame, others: Sequence[pl.DataFrame
 def _share_in(column: pl.Series, known: pl.Series) -> float:
     values = column.cast(pl.String).drop_nulls()
     return int(values.is_in(known.implode()).sum()) / values.len() if values.len() else 0.0
-
-

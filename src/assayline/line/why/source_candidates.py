@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import pairwise
 
 from sqlalchemy.engine import Connection
 
@@ -34,16 +35,27 @@ LATE = 0.55
 
 @dataclass(frozen=True)
 class Turns:
-    """How often each flow from outside brought something new from one state of the target to the next, up to the good state."""
+    """How often each flow from outside brought something new from one state of the target to the next, up to the good state.
 
-    sources: Sequence[dict[str, frozenset[int]]]
+    States that were caught up with in one pass (an archive, a week without the machine) are no turns: all that they were made from was there already, and who had brought what
+    when cannot be told. Then one lot for each of them says that the flow brings one each time, as long as no turn that was seen says otherwise.
+
+    Args:
+        seen: by turn that was seen, what each flow had brought before it and with it.
+        lots: by flow, how many it had brought by the good state.
+        states: how many there were by then.
+    """
+
+    seen: Sequence[tuple[Mapping[str, frozenset[int]], Mapping[str, frozenset[int]]]] = ()
+    lots: Mapping[str, int] = field(default_factory=dict)
+    states: int = 0
 
     @classmethod
     def of(cls, connection: Connection, good: Reach) -> Turns:
         """Those before a good state."""
         last = good.whole.lot
         if last is None:
-            return cls(())
+            return cls()
         until = good.lots[last].at
         earlier = [lot.lot for lot in records.lots(connection, good.whole.flow, until=until, most=LOOKED_AT, newest_first=True) if not lot.parents and lot.lot != last]
         made = makers(connection, [last, *earlier])
@@ -55,12 +67,30 @@ class Turns:
                 chosen.append(lot)
             places.add(place)
         states = [*(Reach.of(connection, derivation_of(connection, lot)) for lot in chosen[TURNS - 2 :: -1]), good]
-        return cls([{flow: frozenset(one.of_flow(flow)) for flow in one.sources()} for one in states])
+        seen = [(_brought(before), _brought(now)) for before, now in pairwise(states) if _came_between(before, now)]
+        return cls(seen, {flow: _lots_until(connection, flow, until) for flow in good.sources()}, len(chosen) + 1)
 
     def share(self, flow: str) -> float | None:
         """Of the turns at which a flow brought something; None where there were too few."""
-        both = [(before[flow], now[flow]) for before, now in zip(self.sources, self.sources[1:], strict=False) if flow in before and flow in now]
-        return sum(bool(now - before) for before, now in both) / len(both) if len(both) >= FEWEST_TURNS else None
+        brought = [bool(now[flow] - before[flow]) for before, now in self.seen if flow in before and flow in now]
+        if len(brought) >= FEWEST_TURNS:
+            return sum(brought) / len(brought)
+        one_each = self.states > FEWEST_TURNS and MOSTLY <= self.lots.get(flow, 0) / self.states <= 1 / MOSTLY
+        return 1.0 if one_each and all(brought) else None
+
+
+def _brought(state: Reach) -> dict[str, frozenset[int]]:
+    return {flow: frozenset(state.of_flow(flow)) for flow in state.sources()}
+
+
+def _came_between(before: Reach, now: Reach) -> bool:
+    """Whether anything that the later state was made from came after the earlier one was made."""
+    run = before.whole.run
+    return run is None or any(lot.at > run.at for number, lot in now.lots.items() if number not in now.runs and number not in before.lots)
+
+
+def _lots_until(connection: Connection, flow: str, until: str) -> int:
+    return sum(not lot.parents for lot in records.lots(connection, flow, states=("released", "superseded"), until=until, most=LOOKED_AT))
 
 
 class SourceCandidates:

@@ -16,7 +16,7 @@ from assayline.ledger.run_records import RunRecord
 from ..ancestry import makers
 from ..definition import Line
 from ..project import Project
-from .derivation import Derivation, derivation_of, derivation_of_run
+from .derivation import Derivation, derivation_before, derivation_of, derivation_of_run
 
 STATES = ("released", "superseded", "held")
 MOST_LOTS = 200  # of a flow that are looked at, the newest
@@ -65,8 +65,8 @@ def states_of(project: Project, line: Line, flow: str, *, bad_lots: Sequence[int
         first = _first_bad(flow, lots, bad_lots, since)
         last = _last_good(connection, lots, made, first, set(bad_lots or ()))
         history = _history(lots, made, first)
-        good = derivation_of(connection, last.lot) if last is not None else None
-        return States(good, derivation_of(connection, lots[first].lot), history)
+        bad = derivation_of(connection, lots[first].lot)
+        return States(derivation_before(connection, last.lot, bad) if last is not None else None, bad, history)
 
 
 def _utc(text: str) -> str:
@@ -136,6 +136,7 @@ def _of_run(connection: Connection, line: Line, number: int) -> States:
     earlier = [one for one in run_records.runs(connection, step=failed.step, states=("done",)) if one.run < number and one.output is not None]
     same = [one for one in earlier if failed.place and one.place == failed.place]
     last = (same or earlier)[-1:]
-    good = [derivation_of(connection, one.output) for one in last if one.output is not None]
+    bad = derivation_of_run(connection, failed)
+    good = [derivation_before(connection, one.output, bad) for one in last if one.output is not None]
     history = tuple(dict.fromkeys(one.output for one in earlier[-HISTORY:] if one.output is not None))
-    return States(good[0] if good else None, derivation_of_run(connection, failed), history)
+    return States(good[0] if good else None, bad, history)

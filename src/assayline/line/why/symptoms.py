@@ -29,7 +29,7 @@ from ..incidents import WARN
 from ..project import Project
 from .asked import Asked, Healthy, Seen
 from .complaints import complaint
-from .derivation import derivation_of, derivation_of_run
+from .derivation import derivation_before, derivation_of, derivation_of_run
 from .figures import FAMILY, LEAST_PAST, PAST, TAILS, Moved, changed_alike, changed_pairs, figures_of, moved_figures, onset
 from .lots_in_time import Made, lots_in_time, rows_of, series_of_remade
 from .measuring import JUST_BELOW, severity
@@ -115,8 +115,8 @@ def last_good(lots: Sequence[Made], first: int, well: Callable[[LotRecord], bool
 def seen_between(project: Project, symptom: Symptom, good: LotRecord | None, bad: LotRecord, **more: Any) -> Seen:
     """A symptom with both derivations."""
     with project.ledger.read() as connection:
-        before = derivation_of(connection, good.lot) if good is not None else None
-        return Seen(symptom, derivation_of(connection, bad.lot), before, **more)
+        now = derivation_of(connection, bad.lot)
+        return Seen(symptom, now, derivation_before(connection, good.lot, now) if good is not None else None, **more)
 
 
 # A run that failed ------------------------------------------------------------------------------------------------------------------------------------------------
@@ -145,8 +145,9 @@ def failure_of(connection: Connection, step: str, since: str = "", *, asked: str
     sentence = failure_sentence(step, failed.error, failed.at)
     symptom = Symptom(FAILURE, step, _last(failed).partition(":")[0], sentence, 0.0, 1.0, -math.inf, 0.5, since=failed.at)
     history = [{"lot": one.output, "at": one.at, "value": float(one.state in FAILED)} for one in runs]
-    before = derivation_of(connection, good.output) if good is not None and good.output is not None else None
-    return Seen(symptom, derivation_of_run(connection, failed), before, history, asked)
+    now = derivation_of_run(connection, failed)
+    before = derivation_before(connection, good.output, now) if good is not None and good.output is not None else None
+    return Seen(symptom, now, before, history, asked)
 
 
 def _up_to_failure(runs: Sequence[RunRecord]) -> list[RunRecord]:
