@@ -17,7 +17,9 @@ from assayline.line.project import Project, create_project
 from assayline.line.why.candidates import components_between
 from assayline.line.why.derivation import derivation_of
 from assayline.line.why.downstream import touches
+from assayline.line.why.lots_in_time import lots_in_time
 from assayline.line.why.states import States, states_of
+from assayline.line.why.symptoms import standing_for
 from assayline.line.why.way import line_of
 
 
@@ -189,6 +191,32 @@ def test_in_an_archive_a_flow_with_a_lot_for_each_result_is_expected_with_the_ne
     ran(project, "sales", bad, {"orders": [news], "stores": stores}, place=f"day {news}", at=hour(bad))
 
     assert sorted(between(project, made[-1], bad)) == found
+
+
+def test_a_lot_that_was_held_while_the_result_was_made_is_what_could_stand_in_for_the_missing_one(project: Project) -> None:
+    orders, stores = [lot(project, "orders") for _ in range(4)], [lot(project, "stores") for _ in range(4)]
+    made = [lot(project, "sales") for _ in orders]
+    for one, result in zip(orders, made, strict=True):
+        ran(project, "sales", result, {"orders": [one], "stores": stores}, place=f"day {one}", at=hour(result))
+    news, held = lot(project, "orders"), lot(project, "stores", state="held")
+    bad = lot(project, "sales")
+    ran(project, "sales", bad, {"orders": [news], "stores": stores}, place=f"day {news}", at=hour(bad))
+
+    arrival = between(project, made[-1], bad)["arrival stores"]
+
+    assert arrival.now == f"lot {stores[-1]} again; lot {held} was held then"
+    assert (arrival.detail["later"], arrival.why_not) == ([held], "")
+
+
+@pytest.mark.parametrize(("code", "well", "found"), [("", False, 3), ("", True, 2), ("sha256:other", False, 2)])
+def test_of_two_bad_results_of_a_place_by_the_same_code_the_later_one_is_asked_about(project: Project, code: str, well: bool, found: int) -> None:
+    made = [lot(project, "sales", objects={"released": f"sha256:{number}"}) for number in range(4)]
+    for number, (place, with_code) in enumerate((("first", ""), ("second", ""), ("third", ""), ("third", code))):
+        ran(project, "sales", made[number], {}, place=place, code=with_code, at=hour(made[number]))
+    with project.ledger.read() as connection:
+        lots = lots_in_time(connection, "sales")
+
+    assert standing_for(lots, 2, lambda one: well and one.lot == made[3]) == found
 
 
 def test_a_flow_from_outside_is_all_that_differs_between_two_of_its_own_lots(project: Project) -> None:

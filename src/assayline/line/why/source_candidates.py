@@ -158,14 +158,24 @@ class SourceCandidates:
         if late is None and (share is None or share < MOSTLY):
             return []
         stale = self.bad.of_flow(flow)[-1:]
-        since = records.lots(self.connection, flow, states=("released", "superseded"), since=self.at, most=LATER_LOTS)
-        later = next((lot for lot in since if not lot.parents and lot.lot not in self.bad.lots), None)
-        now = f"{lots_said(stale)} again"
-        now += f"; lot {later.lot} came later" if later is not None else "; nothing came since"
-        why = "" if later is not None else f"no lot of {flow!r} has come since, so nothing can stand in for the one that is missing"
-        detail = {"lots": list(stale), "before_lots": list(self.good.of_flow(flow)[-1:]), "later": [later.lot] if later is not None else [], "late": "" if late is None else late.sentence,
+        waiting, since = self._waiting(flow, stale), self._since(flow)
+        later = waiting or since
+        now = f"{lots_said(stale)} again; " + (f"lot {waiting} was held then" if waiting else f"lot {since} came later" if since else "nothing came since")
+        why = "" if later else f"no lot of {flow!r} has come since, so nothing can stand in for the one that is missing"
+        detail = {"lots": list(stale), "before_lots": list(self.good.of_flow(flow)[-1:]), "later": [later] if later else [], "late": "" if late is None else late.sentence,
                   "steps": [], "change": "changed", "snapshot": self._is_snapshot(flow)}  # fmt: skip
         return [Component(ARRIVAL, flow, "a new lot by then", now, evidence=LATE, why_not=why, detail=detail)]
+
+    def _since(self, flow: str) -> int:
+        """The first lot of a flow that came after the bad state was made; 0 where none did."""
+        since = records.lots(self.connection, flow, states=("released", "superseded"), since=self.at, most=LATER_LOTS)
+        return next((lot.lot for lot in since if not lot.parents and lot.lot not in self.bad.lots), 0)
+
+    def _waiting(self, flow: str, stale: Sequence[int]) -> int:
+        """The first lot of a flow that had come by then and is not part of the bad state, because it was held; 0 where there is none."""
+        newest = max((self.bad.lots[lot].at for lot in stale), default="")
+        came = records.lots(self.connection, flow, states=("released", "superseded", "held"), since=newest, until=self.at, most=LATER_LOTS)
+        return next((lot.lot for lot in came if not lot.parents and lot.lot not in self.bad.lots and lot.lot > max(stale, default=0)), 0)
 
     def _late(self, flow: str) -> Late | None:
         lots = records.lots(self.connection, flow, until=self.at, most=ARRIVALS, newest_first=True)

@@ -112,6 +112,21 @@ def last_good(lots: Sequence[Made], first: int, well: Callable[[LotRecord], bool
     return next((lot for lot in reversed(released) if well(lot)), None)
 
 
+def standing_for(lots: Sequence[Made], first: int, well: Callable[[LotRecord], bool]) -> int:
+    """The newest result of the place of a bad lot that the same code made, where it is bad too; else the lot itself.
+
+    What came late or was held until then made it no better: so it is not that it was missing, and the result that lacks it would only hide what it brought.
+    """
+    run = lots[first].run
+    if run is None or not run.place:
+        return first
+    same = [number for number, one in enumerate(lots) if number > first and one.run is not None and one.run.place == run.place]
+    last = lots[same[-1]] if same else lots[first]
+    assert last.run is not None
+    unchanged = (last.run.code, last.run.parameters, last.run.environment) == (run.code, run.parameters, run.environment)
+    return same[-1] if same and unchanged and not well(last.lot) else first
+
+
 def seen_between(project: Project, symptom: Symptom, good: LotRecord | None, bad: LotRecord, **more: Any) -> Seen:
     """A symptom with both derivations."""
     with project.ledger.read() as connection:
@@ -186,10 +201,14 @@ def _followed_back(project: Project, lots: Sequence[Made], finding: Mapping[str,
         first -= 1
     since = next((number for number, one in enumerate(lots) if one.at >= asked.since), first) if asked.since else first
     first = max(first, since)
-    good = last_good(lots, first, lambda lot: severity_in(lot, finding) < WARN)
+
+    def well(lot: LotRecord) -> bool:
+        return severity_in(lot, finding) < WARN
+
+    good = last_good(lots, first, well)
     if first == 0 and good is None and len(lots) > 1:
         return None  # so it has been from the first lot on: nothing that began
-    bad, since_then = lots[first].lot, lots[first].at
+    bad, since_then = lots[standing_for(lots, first, well)].lot, lots[first].at
     sentence = lead + finding_sentence(bad.flow, bad.lot, finding["sentence"], since_then)
     history = [{"lot": one.lot.lot, "at": one.at, "value": severity_in(one.lot, finding)} for one in lots]
     before = severity_in(good, finding) if good is not None else None
@@ -352,10 +371,10 @@ def metric_seen(project: Project, lots: Sequence[Made], values: Sequence[float |
         value = by_lot.get(lot.lot)
         return value is not None and moved.low <= value <= moved.high
 
-    bad = lots[moved.first].lot
+    bad = lots[standing_for(lots, moved.first, well)].lot
     good = last_good(lots, moved.first, well)
     before = by_lot.get(good.lot) if good is not None else None
-    now, earlier = values[moved.first], lots[moved.first].before
+    now, earlier = by_lot.get(bad.lot), lots[moved.first].before
     again = good is not None and earlier is not None and lots[moved.first].remade and earlier.lot == good.lot
     sentence = metric_sentence(bad.flow, metric, before, now, lots[moved.first].at, again=again)
     symptom = Symptom(METRIC, bad.flow, metric.text, sentence, before, now, moved.low, moved.high, metric.columns, metric.where, lots[moved.first].at)
