@@ -24,6 +24,7 @@ RESPONSIBLE, CLEARED, SHARES, NOT_REPLAYED = "responsible", "cleared", "shares",
 BY_REPLAY = "proved by replay"
 HALF = 0.5  # of the way back that a component must go alone to be suspected where nothing removes the symptom
 SURE = 0.5  # evidence from which a component that cannot be replayed is suspected
+LOUD = 0.5  # severity of a fault that speaks for itself where lots that belong together were torn apart
 LEAD = 0.2  # by which it must be ahead of the next
 EXPLAINED = 0.8  # of the way back that the mix must explain
 LEAST_EFFECTIVE = 30.0  # rows below which a weighted measure is a guess
@@ -108,7 +109,7 @@ def answer(
     faults = {one.key: named[one.key] if one.key in named else faults_of(one.findings, columns=columns.get(one.key, ())) for one in components if one.kind == SOURCE}
     if found.causes:
         smallest = _rivals(found)
-        causes = tuple(_cause(one, known, found, faults, columns) for one in smallest if _to_accuse(one, known, found, faults, columns))
+        causes = tuple(_cause(one, symptom, known, found, faults, columns) for one in smallest if _to_accuse(one, symptom, known, found, faults, columns))
         if causes and not _is_certain(found):
             return _finished(CORRELATIONAL, f"Most likely, but not proved: {causes[0].sentence}. {_unsure(symptom, found)}", causes[:1], symptom, components, found)
         if causes:
@@ -130,13 +131,19 @@ def _rivals(found: Found) -> list[frozenset[str]]:
     return [one for one in smallest if parts[one] >= HALF * max(parts.values())]
 
 
-def _to_accuse(one: frozenset[str], known: Mapping[str, Component], found: Found, faults: Findings, columns: Mapping[str, Sequence[str]]) -> list[str]:
+def _to_accuse(
+    one: frozenset[str], symptom: Symptom, known: Mapping[str, Component], found: Found, faults: Findings, columns: Mapping[str, Sequence[str]]
+) -> list[str]:
     """The members of a set that removes the symptom which may be accused; none where the others stand for most of the change.
 
     A lot that has to go with another (readings, and what was found at that hour) takes the other along when it is put back whole; if its faulty columns alone are enough, it is accused.
+    So it is where no member alone goes any of the way back, so that the shares only say that they were torn apart, and one of them has a loud fault.
     """
     guilty = sorted((key for key in one if known[key].kind != SOURCE or faults[key]), key=lambda key: (-found.shares.get(key, 0.0), key))
     enough = len(guilty) == len(one) or sum(found.shares.get(key, 0.0) for key in guilty) >= HALF or any(columns.get(key) for key in guilty)
+    if not enough and all((_way_back(symptom, found, key) or 0.0) < MOVES for key in one):
+        loud = [key for key in guilty if any(said.get("new", True) and float(said.get("severity", 0.0)) >= LOUD for said in faults.get(key, ()))]
+        return loud if len(loud) == 1 else []
     return guilty if enough else []
 
 
@@ -146,8 +153,8 @@ def _is_certain(found: Found) -> bool:
     return found.reversible or everything.value is None
 
 
-def _cause(one: frozenset[str], known: Mapping[str, Component], found: Found, faults: Findings, columns: Mapping[str, Sequence[str]]) -> Cause:
-    keys = tuple(_to_accuse(one, known, found, faults, columns))
+def _cause(one: frozenset[str], symptom: Symptom, known: Mapping[str, Component], found: Found, faults: Findings, columns: Mapping[str, Sequence[str]]) -> Cause:
+    keys = tuple(_to_accuse(one, symptom, known, found, faults, columns))
     said = BY_REPLAY if _is_certain(found) else CORRELATIONAL
     sentence = "; together with ".join(accused(known[key], faults.get(key, ())) for key in keys)
     if innocent := sorted(one - set(keys)):

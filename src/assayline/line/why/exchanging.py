@@ -154,7 +154,8 @@ class Exchanges:
         for lot in lots:
             other, moves, columns = instead.get(lot, (lot, False, ()))
             if other is not None:
-                found.append(self._lots[lot] if other == lot else self._taking_place(flow, lot, other, moves=moves, columns=columns))
+                besides = frozenset(self.by_key[key].flow for key in self.by_key if key in put and not only.get(key))
+                found.append(self._lots[lot] if other == lot else self._taking_place(flow, lot, other, besides, moves=moves, columns=columns))
         return [*found, *(self._lots[lot] for key in here for lot in (self.by_key[key].added if adds else ()))]
 
     def is_new(self, lot: int) -> bool:
@@ -200,18 +201,18 @@ class Exchanges:
         known = pl.concat([one.cast(pl.String) for one in others]).unique()
         return int(fresh.is_in(known.implode()).sum()) / fresh.len() if fresh.len() else None
 
-    def _taking_place(self, flow: str, now: int, before: int, *, moves: bool, columns: tuple[str, ...]) -> LotRecord:
-        """The lot of before as it takes the place of the one of now."""
-        about = (now, before, moves, columns)
+    def _taking_place(self, flow: str, now: int, before: int, besides: frozenset[str], *, moves: bool, columns: tuple[str, ...]) -> LotRecord:
+        """The lot of before as it takes the place of the one of now, while those of other flows do too."""
+        about = (now, before, besides, moves, columns)
         if about not in self._placed:
-            self._placed[about] = self._placed_lot(flow, now, before, moves=moves, columns=columns)
+            self._placed[about] = self._placed_lot(flow, now, before, besides, moves=moves, columns=columns)
         return self._placed[about]
 
-    def _placed_lot(self, flow: str, now: int, before: int, *, moves: bool, columns: tuple[str, ...]) -> LotRecord:
+    def _placed_lot(self, flow: str, now: int, before: int, besides: frozenset[str], *, moves: bool, columns: tuple[str, ...]) -> LotRecord:
         if not moves and not columns:
             return self._lots[before]
         time = self._time(flow, now, before)
-        lost = () if columns else tuple(self._lost(flow, now, before, time))
+        lost = () if columns else tuple(self._lost(flow, now, before, time, besides))
         by = self._shift(flow, now, before, time)
         if not by and not lost and not columns:
             return self._lots[before]
@@ -319,12 +320,13 @@ class Exchanges:
                     return name
         return ""
 
-    def _lost(self, flow: str, now: int, before: int, time: str) -> list[str]:
-        """The columns whose values are new in each lot and by which rows of other flows are met, as these are now.
+    def _lost(self, flow: str, now: int, before: int, time: str, besides: Collection[str]) -> list[str]:
+        """The columns whose values are new in each lot and by which rows of other flows are met.
 
-        Whatever else is put back: of two flows with such a key both keep that of now, and so they still meet each other, once.
+        As long as one flow with such a key stays what it is, all that are put back keep the keys of now, and so they still meet each other, once. Where all of them are put back,
+        each meets what came with it.
         """
-        others = self._others(flow)
+        others = self._others(flow, besides)
         times = {time, *(self._declared_time(one) for one in self.bad.from_outside())} - {""}
         return meets(self.frame(now), self.frame(before), others, times)
 
@@ -335,16 +337,21 @@ class Exchanges:
         found = [*self._own_key(flow), *(one for one in there if one in shared)]
         return [one for one in dict.fromkeys(found) if one in there and one != time and one not in columns]
 
-    def _others(self, flow: str) -> list[pl.DataFrame]:
-        """The new lots of each other flow from outside, or its newest: a lot of before that met only what came with it would bring that along."""
+    def _others(self, flow: str, besides: Collection[str] = ()) -> list[pl.DataFrame]:
+        """The new lots of each other flow from outside, or its newest; of those that are put back `besides`, what takes their place.
+
+        A lot of before that met only what came with it would bring that along.
+        """
         found = []
+        placed = {lot: other for one in self.by_key.values() if one.flow in besides for lot, other in one.instead.items()}
         for other in self.bad.from_outside():
             every = self.bad.of_flow(other)
             lots = [lot for lot in every if self.is_new(lot)] or every[-RHYTHM_LOTS:]
             if other == flow or ARTEFACT in self._lots[lots[-1]].objects:
                 continue
+            read = [one for lot in lots if (one := placed.get(lot, lot)) is not None]
             with contextlib.suppress(pl.exceptions.PolarsError):
-                found.append(pl.concat([self.frame(lot) for lot in lots], how="diagonal_relaxed"))
+                found.append(pl.concat([self.frame(lot) for lot in read], how="diagonal_relaxed"))
         return found
 
     def _declared_time(self, flow: str) -> str:

@@ -29,6 +29,7 @@ bikes-1 source: date_format (gross) in rides.hour
 bikes-2 source: unit_change (gross) in stations.capacity
 bikes-1 source: disguised_missing (gross) in stations.capacity (besides line.py: level = trust * pl.col("u -> assumed = pl.col("capacit)
 bikes-2 source: whitespace_case (gross) in stations.station
+churn-2 schema: rename of usage.data_gb (besides line.py: wait: int = 2 -> wait: int = 1)
 churn-1 code: ratios.py: (1 - discount.fill_null(0) / -> (1 + discount.fill_null(0) /
 churn-2 code: ratios.py: signed.to_list(), ends.to -> ends.to_list(), signed.to
 churn-2 parameter: line.py: dear: float = 1.0 -> dear: float = 0.7 (besides plans 1)
