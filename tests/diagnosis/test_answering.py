@@ -113,6 +113,34 @@ def test_code_that_carries_most_is_accused_and_the_world_that_carries_the_rest_i
     assert "on top of other values in `weather`" in found.sentence
 
 
+RIDES = Component("source", "rides", "lot 30", "lot 36", evidence=0.3)
+
+
+def torn(back: frozenset[str]) -> float:
+    """Weather and rides go together: each put back alone is put beside what it does not belong to."""
+    return {(): 63.0, ("source weather",): 68.0, ("source rides",): 64.0}.get(tuple(back), 42.0)
+
+
+@pytest.mark.parametrize(("findings", "accused"), [((UNIT,), ("source weather",)), (({**UNIT, "severity": 0.35},), ()), (({**UNIT, "new": False},), ()), ((), ())])
+def test_of_lots_that_were_torn_apart_the_one_with_a_loud_fault_is_accused(findings: tuple[dict[str, Any], ...], accused: tuple[str, ...]) -> None:
+    found = answered([weather(*findings), RIDES], torn)
+
+    assert found.verdict == (PROVED if accused else WORLD)
+    assert tuple(key for one in found.causes for key in one.components) == accused
+
+
+def test_where_both_lots_that_were_torn_apart_are_faulty_nothing_is_said_of_one() -> None:
+    both = [weather(UNIT), Component("source", "rides", "lot 30", "lot 36", evidence=0.3, findings=({**UNIT, "columns": ["rentals"]},))]
+
+    assert set(answered(both, torn).causes[0].components) == {"source weather", "source rides"}
+
+
+def test_what_shows_it_stands_in_the_sentence() -> None:
+    found = answered([weather(UNIT)], gone_with("source weather"), proof="with this undone it would be 42")
+
+    assert found.sentence.endswith("is in °F (unit_change); with this undone it would be 42.")
+
+
 def test_a_changed_mix_is_told_as_such_and_nobody_is_accused() -> None:
     found = answered([weather(SHIFT)], gone_with("source weather"), Mix(43.0, ("station",), 0.9, 400.0))
 

@@ -62,11 +62,15 @@ def test_customers_that_are_new_each_day_keep_their_names_and_get_the_discounts_
         with Replays(project, line, file, bad, good, components, symptom, mean_pay) as again:
             readings = [again(put) for put in ([], keys[:1], keys[1:], keys)]
             rows = [pl.read_parquet(again.outcome(put) or "").height for put in ([], keys[:1], keys[1:], keys)]
+            names = [set(pl.read_parquet(again.outcome(put) or "")["customer"].str.head(2)) for put in ([], keys[:1], keys[1:], keys)]
         with Replays(project, line, file, bad, good, components, symptom, mean_pay, most_rows=100) as sampled:
             some = [sampled(put) for put in ([], keys[1:])]
             fewer = pl.read_parquet(sampled.outcome([]) or "").height
 
     assert rows == [300, 300, 300, 300]
+    assert names == [{"d4"}, {"d4"}, {"d4"}, {"d3"}]  # where both are put back, each meets what came with it
+    assert good.lot is not None
+    assert readings[3].value == pytest.approx(pl.read_parquet(project.store.path(good.lots[good.lot].objects["released"]))["pay"].mean())
     assert [one.gone for one in readings] == [False, False, True, True]
     assert [one.gone for one in some] == [False, True]
     assert 60 < fewer < 140

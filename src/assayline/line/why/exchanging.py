@@ -114,6 +114,7 @@ class Exchanges:
         self._spans: dict[tuple[int, str], Span | None] = {}
         self._known_before: dict[str, list[int]] = {}
         self._placed: dict[tuple[Any, ...], LotRecord] = {}
+        self._own: dict[tuple[int, int, frozenset[str]], bool] = {}
         mine = [one for one in components if one.kind in (SOURCE, ARRIVAL)]
         wanted = {
             int(lot) for one in mine for name in ("lots", "before_lots", "later") for lot in one.detail.get(name, ())
@@ -151,12 +152,23 @@ class Exchanges:
         for key in here:
             exchange = self.by_key[key]
             instead |= {lot: (other, exchange.moves, tuple(only.get(key, ()))) for lot, other in exchange.instead.items()}
+        besides = frozenset(self.by_key[key].flow for key in self.by_key if key in put and not only.get(key))
+        twice = {other for lot, (other, moves, columns) in instead.items() if lot in lots and other in lots and moves and not columns and self._keeps_keys(flow, lot, other, besides)}
         for lot in lots:
             other, moves, columns = instead.get(lot, (lot, False, ()))
-            if other is not None:
-                besides = frozenset(self.by_key[key].flow for key in self.by_key if key in put and not only.get(key))
+            if other is not None and lot not in twice:
                 found.append(self._lots[lot] if other == lot else self._taking_place(flow, lot, other, besides, moves=moves, columns=columns))
         return [*found, *(self._lots[lot] for key in here for lot in (self.by_key[key].added if adds else ()))]
+
+    def _keeps_keys(self, flow: str, now: int, before: int | None, besides: frozenset[str]) -> bool:
+        """Whether a lot takes its place under the keys of its own day, that no other lot has: what meets it would meet it twice if it were read beside."""
+        if before is None or before == now:
+            return False
+        about = (now, before, besides)
+        if about not in self._own:
+            time = self._time(flow, now, before)
+            self._own[about] = bool(self._lost(flow, now, before, time, ())) and not self._lost(flow, now, before, time, besides)
+        return self._own[about]
 
     def is_new(self, lot: int) -> bool:
         """Whether a lot was not there in the state that is put back from."""
