@@ -15,6 +15,7 @@ from assayline.diagnosis.searching import search
 SYMPTOM = Symptom("metric", "forecasts", "mae(prediction, rentals)", "The error rose.", 41.0, 63.0, 35.0, 47.0, unit="bikes")
 UNIT = {"code": "unit_change", "columns": ["temperature"], "severity": 0.9, "sentence": "temperature of station 3 is in °F."}
 SHIFT = {"code": "segment_shift", "columns": ["temperature"], "severity": 0.9, "sentence": "temperature of station 3 moved."}
+LACKS = {"code": "truncated_batch", "columns": [], "severity": 0.9, "sentence": "nine of ten rows are missing."}
 NOTE = {"code": "outliers", "columns": ["temperature"], "severity": 0.2, "sentence": "two values of temperature are high."}
 
 
@@ -121,12 +122,22 @@ def torn(back: frozenset[str]) -> float:
     return {(): 63.0, ("source weather",): 68.0, ("source rides",): 64.0}.get(tuple(back), 42.0)
 
 
-@pytest.mark.parametrize(("findings", "accused"), [((UNIT,), ("source weather",)), (({**UNIT, "severity": 0.35},), ()), (({**UNIT, "new": False},), ()), ((), ())])
+@pytest.mark.parametrize(("findings", "accused"), [((LACKS,), ("source weather",)), (({**LACKS, "severity": 0.35},), ()), (({**LACKS, "new": False},), ()), ((UNIT,), ()), ((), ())])
 def test_of_lots_that_were_torn_apart_the_one_with_a_loud_fault_is_accused(findings: tuple[dict[str, Any], ...], accused: tuple[str, ...]) -> None:
     found = answered([weather(*findings), RIDES], torn)
 
     assert found.verdict == (PROVED if accused else WORLD)
     assert tuple(key for one in found.causes for key in one.components) == accused
+
+
+def test_what_did_not_come_is_suspected_where_only_the_lots_of_another_day_help() -> None:
+    tickets = Component("arrival", "tickets", "a new lot by then", "lot 9 again; nothing came since", evidence=0.55, why_not="no lot of 'tickets' has come since")
+
+    found = answered([weather(), RIDES, tickets], torn)
+
+    assert found.verdict == CORRELATIONAL
+    assert found.causes[0].components == ("arrival tickets",)
+    assert answered([weather(UNIT), tickets], gone_with("source weather")).causes[0].components == ("source weather",)
 
 
 def test_where_both_lots_that_were_torn_apart_are_faulty_nothing_is_said_of_one() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from .component import SOURCE, Component
+from .component import ARRIVAL, SOURCE, Component
 from .faults import faults_of
 from .mixing import Mix
 from .searching import MOVES, NONE, Found
@@ -24,7 +24,12 @@ RESPONSIBLE, CLEARED, SHARES, NOT_REPLAYED = "responsible", "cleared", "shares",
 BY_REPLAY = "proved by replay"
 HALF = 0.5  # of the way back that a component must go alone to be suspected where nothing removes the symptom
 SURE = 0.5  # evidence from which a component that cannot be replayed is suspected
-LOUD = 0.5  # severity of a fault that speaks for itself where lots that belong together were torn apart
+LOUD = 0.5  # severity of a fault that speaks for itself where lots that belong together were torn apart ...
+# ... and what it may be: faults of the lot as a whole, that the world does not make and that cannot be tried out in the lot of before.
+OF_THE_LOT = frozenset({
+    "truncated_batch", "empty_batch", "duplicated_rows", "duplicate_key", "stale_copy", "dropped_column", "renamed_column", "shifted_columns", "delimiter_change", "row_count_mismatch",
+    "stuck_clock", "clock_reset", "date_format", "local_time",
+})  # fmt: skip
 LEAD = 0.2  # by which it must be ahead of the next
 EXPLAINED = 0.8  # of the way back that the mix must explain
 LEAST_EFFECTIVE = 30.0  # rows below which a weighted measure is a guess
@@ -142,7 +147,7 @@ def _to_accuse(
     guilty = sorted((key for key in one if known[key].kind != SOURCE or faults[key]), key=lambda key: (-found.shares.get(key, 0.0), key))
     enough = len(guilty) == len(one) or sum(found.shares.get(key, 0.0) for key in guilty) >= HALF or any(columns.get(key) for key in guilty)
     if not enough and all((_way_back(symptom, found, key) or 0.0) < MOVES for key in one):
-        loud = [key for key in guilty if any(said.get("new", True) and float(said.get("severity", 0.0)) >= LOUD for said in faults.get(key, ()))]
+        loud = [key for key in guilty if any(said["code"] in OF_THE_LOT and said.get("new", True) and float(said.get("severity", 0.0)) >= LOUD for said in faults.get(key, ()))]
         return loud if len(loud) == 1 else []
     return guilty if enough else []
 
@@ -180,6 +185,11 @@ def _innocent(
     symptom: Symptom, components: Sequence[Component], found: Found, mix: Mix | None, smallest: frozenset[str], columns: Mapping[str, Sequence[str]]
 ) -> Answer:
     """A source carries the change, and nothing says that it is at fault."""
+    late = [one for one in components if one.kind == ARRIVAL and one.why_not and one.evidence >= SURE]
+    if len(late) == 1:  # all lots of another day bring along what did not come on this one
+        cause = Cause((late[0].key,), CORRELATIONAL, accused(late[0]), 0.0, {})
+        why = "With the lots of another day the symptom is gone; so it would be without it, for they bring along what did not come on this one"
+        return _finished(CORRELATIONAL, f"Most likely, but not proved: {cause.sentence}. {why}.", (cause,), symptom, components, found)
     if _is_mix(symptom, mix):
         return _finished(MIX, _mixed(symptom, mix), (), symptom, components, found)
     known = {one.key: one for one in components}

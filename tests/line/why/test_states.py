@@ -181,6 +181,19 @@ def test_what_came_after_a_bad_lot_was_made_is_no_part_of_it(project: Project) -
     assert (states.good.of_flow("orders"), states.bad.of_flow("orders")) == ((one,), (one, two))
 
 
+def test_what_had_come_by_then_and_was_let_go_later_belongs_to_it_though_it_makes_no_difference(project: Project) -> None:
+    one, good = lot(project, "orders"), lot(project, "sales")
+    ran(project, "sales", good, {"orders": [one]}, place="first", at=hour(good))
+    held, bad = lot(project, "orders"), lot(project, "sales")
+    ran(project, "sales", bad, {"orders": [one]}, place="second", at=hour(bad))
+    ran(project, "sales", bad, {"orders": [one, held]}, place="second", at=hour(bad + 1))
+
+    states = states_of(project, shop(), "sales", bad_lots=[bad])
+
+    assert states.good is not None
+    assert (states.good.of_flow("orders"), states.bad.of_flow("orders")) == ((one,), (one, held))
+
+
 @pytest.mark.parametrize(("deliveries", "found"), [(4, ["arrival stores", "source orders"]), (1, ["source orders"])])
 def test_in_an_archive_a_flow_with_a_lot_for_each_result_is_expected_with_the_next_one(project: Project, deliveries: int, found: list[str]) -> None:
     orders, stores = [lot(project, "orders") for _ in range(4)], [lot(project, "stores") for _ in range(deliveries)]

@@ -55,7 +55,8 @@ def derivation_of(connection: Connection, lot: int) -> Derivation:
     """How a lot came to be when it was made.
 
     A step that reads all of a source runs again for its earlier places when something new comes, and often makes the very lots it made before. These later runs say nothing of how
-    the lot came to be: what is behind it is what was there when it was first made (where it replaced another lot and comes back, when it came back).
+    the lot came to be: what is behind it is what was there when it was first made (where it replaced another lot and comes back, when it came back). A lot that
+    had come by then and was held, and that was let go since without making a difference to it, belongs to it all the same.
 
     Raises:
         MisuseError: there is no such lot.
@@ -64,8 +65,12 @@ def derivation_of(connection: Connection, lot: int) -> Derivation:
     run = run_of(connection, lot)
     if run is None:
         return Derivation(first.flow, lot, None, {lot: first}, {})
-    made = _period(connection, run, lot)[0]
-    return _derived(connection, first, made, _newest_until(made.run))
+    period = _period(connection, run, lot)
+    for made in reversed(period[1:]):
+        found = _derived(connection, first, made, _newest_until(made.run))
+        if all(one.at <= period[0].at for number, one in found.lots.items() if number not in found.runs):
+            return found
+    return _derived(connection, first, period[0], _newest_until(period[0].run))
 
 
 def derivation_before(connection: Connection, lot: int, bad: Derivation) -> Derivation:

@@ -18,6 +18,7 @@ import numpy as np
 from assayline.diagnosis import Component, Reading, Symptom
 from assayline.diagnosis.component import SOURCE
 from assayline.diagnosis.faults import faults_of, is_of_values
+from assayline.diagnosis.searching import MOVES
 from assayline.diagnosis.undoing import Undo, undo_of, without
 from assayline.diagnosis.wording import amount, listed, outcome
 from assayline.errors import AssaylineError
@@ -30,6 +31,11 @@ MOST_SOURCES = 4
 MOST_FAULTS = 3  # of a source
 HALF = 0.5  # of the way from the figure of before to the symptom that a fault must go in the lot of before
 
+# Faults that change which values a column has, and not only in which rows they stand: put in by rank they do what they did.
+SHOWN_BY_RANK = frozenset({
+    "missing_spike", "disguised_missing", "null_token_change", "constant_column", "unit_change", "sign_flip", "new_category_flood", "category_spelling", "whitespace_case", "type_to_string",
+    "decimal_comma", "fk_break", "outliers", "column_swap",
+})  # fmt: skip
 NEW_VALUES = ("new_category_flood", "fk_break")  # findings that are no fault where the other sources of the day know the values
 
 Finding = Mapping[str, Any]
@@ -166,7 +172,7 @@ def faults_put_in(
     """Puts the columns that findings name into the lots of before.
 
     Args:
-        components: all candidates, without what was refuted. A column whose cells only changed places is as it was, by rank: nothing is refuted here.
+        components: all candidates, without what was refuted. What shows by rank and does nothing there is refuted; of other faults nothing is said.
         symptom: what is wrong.
         replays: of the good state; its columns are exchanged by rank.
         stay: keys and times of a source, which are never exchanged.
@@ -188,7 +194,9 @@ def faults_put_in(
             before = "" if symptom.before is None else amount(symptom.before, symptom.unit)
             sentence = f"{listed([f'`{name}`' for name in columns])} of this lot put into the lot of before {'makes' if len(columns) == 1 else 'make'} it {there}, where it was {before}"
             tried._note(component.key, sentence)
-            if way >= HALF and (not reading.gone or component.key in carrying):
+            if way < MOVES and finding["code"] in SHOWN_BY_RANK:
+                tried._refute(component.key, finding)
+            elif way >= HALF and (not reading.gone or component.key in carrying):
                 found.append((min(way, 1.0) + float(finding.get("severity", 0.0)), Proof(component.key, finding, sentence)))
     if found:
         tried.proof = max(found, key=lambda one: one[0])[1]
