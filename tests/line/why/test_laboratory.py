@@ -22,8 +22,6 @@ from laboratory_happening import happened
 from laboratory_scoring import TARGETS, Scored, rates, scored, table
 
 LINE, SEED = "sensors", 1  # of the cases that are tried at every change
-# Known to be wrong, and expected to be until somebody mends it: a load of 1.2 makes vibration 2.2 times as strong, which looks as if kilograms had become pounds.
-WRONG = {"world": "the same factor as from kilograms to pounds: the source is accused where the world changed"}
 
 
 def sample() -> list[Case]:
@@ -54,9 +52,7 @@ def test_the_table_is_large_enough_and_spread_over_lines_and_kinds() -> None:
     assert all(bool(case.guilty) != (case.kind in SILENT) for case in every)
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(one, id=one.kind, marks=[pytest.mark.xfail(reason=WRONG[one.kind], strict=True)] if one.kind in WRONG else []) for one in sample()]
-)
+@pytest.mark.parametrize("case", [pytest.param(one, id=one.kind) for one in sample()])
 def test_the_guilty_one_is_accused_and_nobody_else_and_nothing_is_touched(case: Case, cache: Path) -> None:
     found = scored(case, cache)
 
