@@ -169,6 +169,19 @@ def test_a_proved_cause_comes_with_its_proof_its_place_whom_to_ask_and_what_to_d
         assert known in said.replace("|", "")
 
 
+def test_where_the_fault_itself_was_tried_that_is_the_proof_and_not_what_its_whole_lot_does() -> None:
+    told = forecasts()
+    told["causes"][0]["proof"] = "`temperature` of this lot put into the lot of before makes it 61, where it was 41"
+
+    page = why_html(told)
+
+    said = re.sub(r"<[^>]+>", "", page[page.index("<article") : page.index("</article>")])
+    assert "temperature of this lot put into the lot of before makes it 61, where it was 41" in said
+    assert "With the weather lot of before: 42.1 bikes" not in said
+    assert "Its fault alone was tried out in a replay." in page
+    assert "With it put back, the symptom is gone." not in page
+
+
 def test_nobody_is_called_responsible_where_the_world_changed_or_nothing_was_found() -> None:
     for document in (world(), {**world(), "verdict": "world changed"}, not_found()):
         page = why_html(document)

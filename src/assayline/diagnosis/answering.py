@@ -7,7 +7,7 @@ accused only where a finding names a fault in it, for a lot of yesterday also re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -46,6 +46,7 @@ class Cause:
         sentence: what is wrong with them.
         share: 0 to 1, of the change.
         findings: that name the fault of a source, by its key.
+        proof: what shows it, where that is not the component put back: the fault undone, or put in elsewhere; else "".
     """
 
     components: tuple[str, ...]
@@ -53,6 +54,7 @@ class Cause:
     sentence: str
     share: float
     findings: Findings
+    proof: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def answer(
             return _finished(CORRELATIONAL, f"Most likely, but not proved: {causes[0].sentence}. {_unsure(symptom, found)}", causes[:1], symptom, components, found)
         if causes:
             shown = f"; {proof}" if proof else ""
+            causes = (replace(causes[0], proof=proof), *causes[1:])
             return _finished(PROVED, f"Cause, proved by replay: {causes[0].sentence}{shown}.{_together(causes, found)}", causes, symptom, components, found)
         return _innocent(symptom, components, found, mix, smallest[0], columns)
     if (suspect := _suspect(symptom, components, found, faults)) is not None:

@@ -48,7 +48,8 @@ def _flags(one: CauseOf, told: Why) -> list[Markup]:
 def _reversal(one: CauseOf, told: Why) -> Markup | None:
     """What each of the replays of this cause's components said, in a line."""
     known = {candidate.key: candidate for candidate in told.candidates}
-    lines = [why_words.line(told, known[key]) for key in one.components if key in known and known[key].value is not None]
+    lines = [one.proof] if one.proof else []
+    lines += [why_words.line(told, known[key]) for key in one.components if key in known and known[key].value is not None and not one.proof]
     lines += [
         f"{why_words.all_of(len(several.put_back))} put back together: {why_words.measured(told, several.value)}"
         for several in told.sets if len(one.components) > 1 and set(several.put_back) == set(one.components) and several.value is not None

@@ -118,6 +118,7 @@ class CauseOf:
     touches: tuple[str, ...]
     do: tuple[Step, ...]
     diff: str
+    proof: str = ""
 
     @property
     def proved(self) -> bool:
@@ -272,7 +273,7 @@ def _cause(one: Document) -> CauseOf:
     do = tuple(Step(text(step.get("what")), text(step.get("sentence")), text(step.get("command"))) for step in mappings(one.get("do")))
     return CauseOf(
         texts(one.get("components")), text(one.get("said")), text(one.get("sentence")), text(one.get("kind")), _share(one.get("share")), narrowed, text(one.get("owner")),
-        texts(one.get("touches")), do, _lines(one.get("diff")),
+        texts(one.get("touches")), do, _lines(one.get("diff")), text(one.get("proof")),
     )  # fmt: skip
 
 

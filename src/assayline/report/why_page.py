@@ -39,6 +39,8 @@ SENTENCE = 600
 
 SAID_FLAGS = {"responsible": "al-flag-fix", "shares": "al-flag-look", "cleared": "al-flag-good", "correlational": "al-flag-look", "not replayed": "al-flag-note"}
 
+BY_THE_FAULT = "Its fault alone was tried out in a replay."
+
 
 def why_html(document_of: Mapping[str, Any]) -> str:
     """The document of `assay why --json` as a page, to be written as UTF-8."""
@@ -58,7 +60,7 @@ def _head(told: Why) -> Markup:
     meta = [f"asked: {shown(told.asked, NAME)}" if told.asked else ""]
     meta += [why_words.states(told), f"since {moment(told.symptom.since)}" if told.symptom.since else ""] if told.verdict != HEALTHY else []
     return element(
-        "header", element("div", badge, element("span", said.meaning, class_="al-verdict-line"), class_="al-verdict"),
+        "header", element("div", badge, element("span", BY_THE_FAULT if any(one.proof for one in told.causes[:1]) else said.meaning, class_="al-verdict-line"), class_="al-verdict"),
         element("h1", with_code(why_words.headline(told), SENTENCE), class_="al-path"), element("p", with_code(summary, SENTENCE), class_="al-summary") if summary else None,
         element("p", joined(*(element("span", element("bdi", one)) for one in meta if one)), class_="al-meta") if any(meta) else None, class_="al-head",
     )  # fmt: skip

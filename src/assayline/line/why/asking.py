@@ -154,6 +154,7 @@ def _faults_tried(asking: Asking, found: Found, replays: Replays, tell: Event, f
             with _of_before(asking, mine, file) as before:
                 if before([]).gone:
                     faults_put_in(mine, seen.symptom, before, lambda one: _stays(asking.line, one), tried, {key for one in found.causes for key in one})
+            replays.made, replays.cached, replays.spent_seconds = replays.made + before.made, replays.cached + before.cached, replays.spent_seconds + before.spent_seconds
     return tried
 
 

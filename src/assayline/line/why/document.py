@@ -94,7 +94,7 @@ def _cause(asking: Asking, cause: Cause, known: Mapping[str, Component]) -> dict
     with asking.project.ledger.read() as connection:
         todo = [step for one in members for step in remedies(connection, one, tuple(cause.findings.get(one.key, ())), asking.seen.asked or asking.seen.symptom.flow)]
     return {
-        "components": list(cause.components), "said": cause.said, "sentence": cause.sentence, "kind": first.kind, "share": round(cause.share, 6),
+        "components": list(cause.components), "said": cause.said, "proof": cause.proof, "sentence": cause.sentence, "kind": first.kind, "share": round(cause.share, 6),
         "narrowed": _narrowed(asking, cause, first), "owner": next((one.owner for one in members if one.owner), ""), "touches": touched,
         "do": list({step["command"]: step for step in todo}.values()), "diff": "\n".join(str(one.detail.get("diff", "")) for one in members if one.detail.get("diff")),
     }  # fmt: skip
