@@ -71,7 +71,7 @@ def test_where_numbers_were_left_out_only_copies_are_accused() -> None:
 
 
 def test_a_sequence_longer_than_the_row_sample_is_found_whole() -> None:
-    numbers, rows = overwritten(list(range(150_000)), 0.01, random.Random(1))
+    numbers, rows = overwritten(list(range(80_000)), 0.01, random.Random(1))
     frame = pl.DataFrame({"id": numbers})
 
     (found,) = BrokenSequence()(profile(frame), Past())

@@ -93,7 +93,7 @@ def wide(rows: int, columns: int, seed: int) -> Profile:
 
 
 @pytest.mark.no_cover  # what is timed is not traced
-@pytest.mark.parametrize(("lots", "rows", "columns", "seconds"), [(30, 500, 20, 3.0), (1000, 50, 20, 10.0), (10, 100, 1000, 60.0)])
+@pytest.mark.parametrize(("lots", "rows", "columns", "seconds"), [(30, 500, 20, 3.0), (1000, 50, 20, 10.0), (10, 100, 250, 15.0), pytest.param(10, 100, 1000, 60.0, marks=pytest.mark.slow)])
 def test_the_cost_of_a_judgement_is_bounded(lots: int, rows: int, columns: int, seconds: float) -> None:
     """The bounds are ten times what an idle machine needs: they catch a wrong power, not a slow day."""
     some = [wide(rows, columns, seed) for seed in range(min(lots, 10))]
