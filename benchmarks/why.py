@@ -1,6 +1,8 @@
 """Who is responsible: the fault laboratory of the tests, beside a walk up the warnings of the gate ("anomalous node without anomalous parent").
 
-    python benchmarks/why.py [--line NAME] [--kind NAME] [--every N] [--fresh N] [--json FILE]
+    python benchmarks/why.py [--line NAME] [--kind NAME] [--every N] [--fresh N] [--json FILE] [--read FILE ...] [--write]
+
+`--write` keeps the figures in `results/why.jsonl`; with `--read`, those of tables that were written with `--json`, so that lines can be asked about side by side.
 
 `ASSAY_WHY_EVERY` is N: every Nth case only. `ASSAY_LABORATORY` names a folder in which healthy histories are kept, so that they are built once.
 """
@@ -17,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import kit
-from results import Result
+from results import Result, write
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "line" / "why" / "laboratory"))
 
@@ -28,6 +30,7 @@ from laboratory_happening import happened
 from laboratory_scoring import TARGETS, Scored, as_json, rates, scored, table
 
 COMMAND = "make bench ONLY=why"
+FRESH = "python benchmarks/why.py"
 SAID = {"top1": "the guilty one is accused first, and nobody innocent with it", "top3": "the guilty one is among the first three", "silence": "nobody is accused where nobody is guilty"}
 
 
@@ -101,11 +104,20 @@ def main() -> int:
     parser.add_argument("--kind", default="", help=f"only this kind: {', '.join(KINDS)}")
     parser.add_argument("--every", type=int, default=1, help="every Nth case")
     parser.add_argument("--fresh", type=int, default=0, metavar="N", help="on histories with seeds higher by N, which nobody looked at")
+    parser.add_argument("--read", nargs="+", default=[], metavar="FILE", help="take these tables instead of asking")
+    parser.add_argument("--write", action="store_true", help="keep the figures in benchmarks/results")
     parser.add_argument("--json", default="", help="write the table to this file, or - for stdout")
     options = parser.parse_args()
     several = chosen(options.line, options.kind, options.every)
-    found = asked(fresh(several, options.fresh, cache()) if options.fresh else several)
+    if options.read:
+        found = [Scored(**one) for name in options.read for one in json.loads(Path(name).read_text(encoding="utf-8"))["cases"]]
+    else:
+        found = asked(fresh(several, options.fresh, cache()) if options.fresh else several)
     print(table(found))
+    if options.write:
+        seen = f"{FRESH} --fresh {options.fresh} --write" if options.fresh else COMMAND
+        before = "fresh histories, " if options.fresh else ""
+        write("why", "why_fresh" if options.fresh else "why", [replace(one, row=before + one.row, command=seen) for one in [*_claims(found), *_kinds(found)]])
     if options.json:
         text = json.dumps(as_json(found), indent=1)
         if options.json == "-":

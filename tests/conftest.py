@@ -107,12 +107,18 @@ def new_database(postgres: str) -> Iterator[str]:
 
 
 WHOLE_RUN = 500  # tests: whoever asks for fewer wants these
-TRACED = 3  # of the tests of a whole run, every third one is traced: the coverage that is reported is a lower bound, and tracing doubles the time of a test
+# Tests that go through whole programs for minutes are not traced in a whole run: tracing doubles their time, and what they reach other tests reach too. The coverage that is reported
+# is so a lower bound.
+LONG = (
+    "docs/test_pages.py", "line/why/test_laboratory.py", "line/test_killsweep.py", "line/test_damage.py", "line/test_thinning.py", "line/test_slots.py", "line/test_machine.py",
+    "line/test_together.py", "line/test_full_disk.py", "line/test_same_everywhere.py", "line/delivery/test_killed.py", "line/delivery/test_scoring_killed.py", "tables/test_hostile.py", "arrivals/test_killed.py",
+    "rollout/test_simulated.py", "certificate/test_certify.py", "detectors/history/test_false_alarms.py", "structure/test_deletion.py", "trials/test_slicing.py", "environments/test_probe.py",
+)  # fmt: skip
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Lets most tests of a whole run go untraced, with all that they start; `make test-full` traces them all."""
+    """Lets the long tests of a whole run go untraced, with all that they start; `make test-full` traces them all."""
     tracer = coverage.Coverage.current()
     if tracer is None or not _untraced(item):
         return (yield)
@@ -131,7 +137,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def _untraced(item: pytest.Item) -> bool:
     if item.get_closest_marker("no_cover") is not None:
         return True
-    return not _full(item.config) and item.session.testscollected >= WHOLE_RUN and zlib.crc32(item.nodeid.encode()) % TRACED != 0
+    return not _full(item.config) and item.session.testscollected >= WHOLE_RUN and item.path.as_posix().endswith(LONG)
 
 
 def _full(config: pytest.Config) -> bool:
