@@ -111,7 +111,8 @@ WHOLE_RUN = 500  # tests: whoever asks for fewer wants these
 # is so a lower bound.
 LONG = (
     "docs/test_pages.py", "line/why/test_laboratory.py", "line/test_killsweep.py", "line/test_damage.py", "line/test_thinning.py", "line/test_slots.py", "line/test_machine.py",
-    "line/test_together.py", "line/test_full_disk.py", "line/test_same_everywhere.py", "line/delivery/test_killed.py", "line/delivery/test_scoring_killed.py", "tables/test_hostile.py", "arrivals/test_killed.py",
+    "line/test_together.py", "line/test_full_disk.py", "line/test_same_everywhere.py", "line/delivery/test_killed.py", "line/delivery/test_scoring_killed.py",
+    "tables/test_hostile.py", "arrivals/test_killed.py",
     "rollout/test_simulated.py", "certificate/test_certify.py", "detectors/history/test_false_alarms.py", "structure/test_deletion.py", "trials/test_slicing.py", "environments/test_probe.py",
 )  # fmt: skip
 
