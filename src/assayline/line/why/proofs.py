@@ -34,7 +34,7 @@ HALF = 0.5  # of the way from the figure of before to the symptom that a fault m
 # Faults that change which values a column has, and not only in which rows they stand: put in by rank they do what they did.
 SHOWN_BY_RANK = frozenset({
     "missing_spike", "disguised_missing", "null_token_change", "constant_column", "unit_change", "sign_flip", "new_category_flood", "category_spelling", "whitespace_case", "type_to_string",
-    "decimal_comma", "fk_break", "outliers", "column_swap",
+    "decimal_comma", "fk_break", "column_swap",
 })  # fmt: skip
 NEW_VALUES = ("new_category_flood", "fk_break")  # findings that are no fault where the other sources of the day know the values
 
