@@ -41,6 +41,9 @@ class Lots:
     def ticking(self, component_key: str) -> Ticking | None:
         return self.clocks.get(component_key)
 
+    def height(self, component_key: str) -> int:
+        return 100
+
     def known_elsewhere(self, component_key: str, column: str) -> float | None:
         return self.known
 
@@ -79,6 +82,19 @@ def test_a_fault_that_is_undone_while_the_symptom_stays_was_not_it_whatever_the_
     inside = tried.narrowed("source rides", {"findings": list(component.findings), "steps": ["first"]})
     assert [one["code"] for one in inside["findings"]] == ["missing_spike"]
     assert inside["steps"] == ["first", "with unit_change of `x` undone: 8"]
+
+
+def test_a_fault_of_some_rows_or_of_one_lot_of_several_is_not_undone_in_all_of_them() -> None:
+    some = source("rides", fault("unit_change", "x", rows=40))
+    several = Component("source", "rides", "lot 6", "lots 7 and 8", findings=(fault("unit_change", "x"),), detail={"lots": [7, 8], "before_lots": [6]})
+    lots = Lots({})
+
+    for component in (some, several):
+        assert faults_undone([component], SYMPTOM, lots, look()).left(component).findings == component.findings
+    assert lots.asked == []
+    assert faults_undone([some], SYMPTOM, lots, look(range(40), "unit_change")).left(some).findings == ()
+    whole = source("rides", fault("unit_change", "x", rows=100))
+    assert faults_undone([whole], SYMPTOM, lots, look()).left(whole).findings == ()
 
 
 def test_what_cannot_be_measured_says_nothing() -> None:

@@ -199,6 +199,11 @@ class Exchanges:
         hours = hours_off(self._when(news[-1]), [self._when(lot) for lot in before], steps)
         return Ticking(time, news[-1], hours, len(before)) if hours else None
 
+    def height(self, key: str) -> int:
+        """How many rows the new lots of a source have."""
+        flow = key.partition(" ")[2]
+        return sum(self._lots[lot].rows["released"] for lot in self.bad.of_flow(flow) if self.is_new(lot))
+
     def known_elsewhere(self, key: str, column: str) -> float | None:
         """Which share of the values that are new in a source's lots stands in other flows from outside as well; None where none is new, or no other flow has the column."""
         flow = key.partition(" ")[2]

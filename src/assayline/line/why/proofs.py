@@ -50,6 +50,9 @@ class Undoing(Protocol):
     def ticking(self, component_key: str) -> Ticking | None:
         """How the clock of a source's newest lot stands to the rhythm of the lots before."""
 
+    def height(self, component_key: str) -> int:
+        """How many rows the new lots of a source have."""
+
     def known_elsewhere(self, component_key: str, column: str) -> float | None:
         """Which share of the new values of a source's column other flows know too; None where nobody could know them."""
 
@@ -144,14 +147,16 @@ def _undone(tried: Tried, component: Component, finding: Finding, symptom: Sympt
             tried._note(component.key, f"{known:.0%} of the new values of `{finding['columns'][0]}` stand in other sources too: they are news, and no fault")
             tried._refute(component.key, finding)
         return
-    if undo_of(finding, np.zeros(0, dtype=np.int64)) is None and not worldly:
-        return
+    if (undo_of(finding, np.zeros(0, dtype=np.int64)) is None and not worldly) or len(component.detail["lots"]) > 1:
+        return  # in which of several lots it is, and in which rows of them, is not known together
     try:
         looked = look(component)
     except AssaylineError as error:
         tried._note(component.key, f"the detectors could not be asked again: {error}")
         return
     rows = looked.rows_of(finding)
+    if not len(rows) and 0 < (finding.get("rows") or 0) < replays.height(component.key):
+        return  # it is in some rows, and which these are is not known
     undo = undo_of(finding, rows) or (without(rows) if len(rows) else None)
     if undo is None:
         return

@@ -127,6 +127,10 @@ class Replays:
         """How the clock of a source's newest lot stands to the rhythm of the lots before (see `exchanging.Exchanges.ticking`)."""
         return self.exchanges.ticking(component_key)
 
+    def height(self, component_key: str) -> int:
+        """How many rows the new lots of a source have."""
+        return self.exchanges.height(component_key)
+
     def known_elsewhere(self, component_key: str, column: str) -> float | None:
         """Which share of the new values of a source's column other flows know too (see `exchanging.Exchanges.known_elsewhere`)."""
         return self.exchanges.known_elsewhere(component_key, column)
