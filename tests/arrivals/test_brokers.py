@@ -11,10 +11,12 @@ import subprocess
 import sys
 import time
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import brokers
@@ -24,7 +26,7 @@ import senders
 from assayline.arrivals import Subscription, Windows, open_subscription, poll
 from assayline.arrivals.subscription import client_of
 from assayline.core import Source
-from assayline.errors import InputError, MisuseError, NotFound
+from assayline.errors import InputError, MisuseError, NotFound, Unreadable
 
 
 @dataclass
@@ -357,3 +359,43 @@ def test_a_message_that_goes_astray_between_two_others_is_not_taken_for_committe
     assert first == ("1", "3")
     assert second is not None
     assert second.delivery.facts["first_id"] == "2"
+
+
+class Silent:
+    """An administrator of Kafka whose first answers never come."""
+
+    def __init__(self, answers: list[Any]) -> None:
+        self.answers = answers
+
+    def __call__(self, _: Any) -> Silent:
+        return self
+
+    def describe_topics(self, topics: Any, request_timeout: float) -> dict[str, Any]:
+        found: Future[Any] = Future()
+        if isinstance(answer := self.answers.pop(0), Exception):
+            found.set_exception(answer)
+        elif answer is not None:
+            found.set_result(SimpleNamespace(topic_id=answer))
+        return defaultdict(lambda: found)
+
+
+def test_a_topic_is_asked_for_its_identity_again_and_never_given_another_one_because_nobody_answered(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    library: Any = pytest.importorskip("confluent_kafka")
+    admin: Any = pytest.importorskip("confluent_kafka.admin")
+    monkeypatch.setattr("assayline.arrivals.kafka.ANSWER_SECONDS", 3.0)
+    late = library.KafkaException(library.KafkaError(library.KafkaError._TIMED_OUT))
+    unknown = library.KafkaException(library.KafkaError(library.KafkaError._UNSUPPORTED_FEATURE))
+
+    def logs(*answers: Any) -> set[str]:
+        monkeypatch.setattr(admin, "AdminClient", Silent(list(answers)))
+        subscription = open_subscription(kafka.source, folder="unused")
+        try:
+            return {name.rpartition("/")[0] for name in subscription._logs.values()}  # type: ignore[attr-defined]  # of Kafka's subscription
+        finally:
+            subscription.close()
+
+    topic = kafka.source.address.rpartition("/")[2]
+    assert logs("id-1") == logs(None, "id-1") == logs(late, None, "id-1") == {f"{topic}#id-1"}
+    assert logs(unknown) == {topic}
+    with pytest.raises(Unreadable, match="does not say which topic it is"):
+        logs(None, late, None)

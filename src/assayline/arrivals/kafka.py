@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from .settings import text
 from .subscription import Message, Place, client_of, endpoint, package, talking
 
 ANSWER_SECONDS = 30.0
+TRIES = 3  # that share these seconds
 CONNECT_SECONDS = 10.0
 MORE_SECONDS = 0.1  # what comes with the first message
 LOOK_SECONDS = 60.0  # how often a topic is asked whether it has more partitions
@@ -132,12 +134,17 @@ class KafkaSubscription:
         """The topic's name with its identifier: one that is deleted and made again counts from 0 again, and is another log."""
         from confluent_kafka.admin import AdminClient  # type: ignore[import-not-found,unused-ignore]  # an optional package
 
-        asked = AdminClient(self._connection).describe_topics(self._library.TopicCollection([self._topic]), request_timeout=ANSWER_SECONDS)
-        try:
-            known = asked[self._topic].result(ANSWER_SECONDS)
-        except self._library.KafkaException:
-            return self._topic  # brokers before 2.8 have no identifiers
-        return f"{self._topic}#{known.topic_id}"
+        late = (self._library.KafkaError._TIMED_OUT, self._library.KafkaError.REQUEST_TIMED_OUT)
+        for _ in range(TRIES):  # a client that is just made now and then never hears the answer; another one does
+            asked = AdminClient(self._connection).describe_topics(self._library.TopicCollection([self._topic]), request_timeout=ANSWER_SECONDS / TRIES)
+            try:
+                return f"{self._topic}#{asked[self._topic].result(ANSWER_SECONDS / TRIES + 1).topic_id}"
+            except TimeoutError:
+                continue
+            except self._library.KafkaException as error:
+                if error.args[0].code() not in late:
+                    return self._topic  # brokers before 2.8 have no identifiers
+        raise TimeoutError(errno.ETIMEDOUT, "it does not say which topic it is")
 
     def _message(self, one: Any) -> Message:
         number, offset, (kind, milliseconds) = one.partition(), one.offset(), one.timestamp()
