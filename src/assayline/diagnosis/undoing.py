@@ -14,6 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from ..detectors.history_distribution import CONVERSIONS
+from .conversions import WORLDLY
 
 Rows = npt.NDArray[np.int64]
 Undo = Callable[[pl.DataFrame], pl.DataFrame]
@@ -43,6 +44,18 @@ def undo_of(finding: Mapping[str, Any], rows: Rows) -> Undo | None:
     if code == "column_swap" and len(columns) == 2:
         return _swapped(columns[0], columns[1], rows)
     return None
+
+
+def is_unworldly(finding: Mapping[str, Any]) -> bool:
+    """Whether a fault that can be undone is none that the world does by itself: it grows by factors below ten, but turns no signs and swaps no columns.
+
+    >>> is_unworldly({"code": "unit_change", "sentence": "x looks converted (kg to pounds)"}), is_unworldly({"code": "unit_change", "sentence": "x looks converted (°C to °F)"})
+    (False, True)
+    """
+    if finding.get("code") != "unit_change":
+        return finding.get("code") in ("sign_flip", "column_swap")
+    said = str(finding.get("sentence", ""))
+    return any(f"({name})" in said and (offset != 0 or not 1 / WORLDLY < factor < WORLDLY) for name, factor, offset in CONVERSIONS)
 
 
 def _on_numbers(name: str, rows: Rows, change: Callable[[pl.Expr], pl.Expr]) -> Undo:

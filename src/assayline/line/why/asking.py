@@ -15,6 +15,7 @@ import polars as pl
 from assayline.diagnosis import Component, Reading
 from assayline.diagnosis.answering import Answer, answer
 from assayline.diagnosis.component import MODEL, SOURCE
+from assayline.diagnosis.conversions import converted
 from assayline.diagnosis.faults import faults_of
 from assayline.diagnosis.mixing import Mix, mix_of
 from assayline.diagnosis.searching import Found, search
@@ -33,7 +34,7 @@ from .looking_again import Looked, second_look
 from .lots_in_time import rows_of
 from .measuring import measure
 from .metrics import metric_of
-from .narrowing import both_states, lots_of, narrow
+from .narrowing import both_states, frame_of, lots_of, narrow
 from .ownership import owner_of
 from .proofs import Tried, faults_put_in, faults_undone
 from .replaying import Replays
@@ -146,7 +147,15 @@ def _faults_tried(asking: Asking, found: Found, replays: Replays, tell: Event, f
             looks[component.key] = second_look(asking.project, lots[-1], ()) if len(lots) == 1 else Looked((), {}, 1.0, 0)
         return looks[component.key]
 
-    tried = faults_undone(asking.components, seen.symptom, replays, look)
+    def unit_of(component: Component, column: str) -> Mapping[str, Any] | None:
+        accused, good = lots_of(asking.project, component)
+        if not accused or not good:
+            return None
+        now, before = frame_of(asking.project, accused), frame_of(asking.project, good)
+        found = converted(column, now[column], before[column]) if column in now.columns and column in before.columns else None
+        return None if found is None else {**found, "lot": accused[-1].lot}
+
+    tried = faults_undone(asking.components, seen.symptom, replays, look, unit_of)
     settled = any(tried.narrowed(key, asking.narrowed[key])["findings"] for one in found.causes if len(one) == 1 for key in one if key in asking.narrowed)
     if tried.proof is None and not settled:
         mine = [tried.left(one) for one in asking.components if one.kind == SOURCE]

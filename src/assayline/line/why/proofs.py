@@ -17,9 +17,9 @@ import numpy as np
 
 from assayline.diagnosis import Component, Reading, Symptom
 from assayline.diagnosis.component import SOURCE
-from assayline.diagnosis.faults import faults_of, is_of_values
+from assayline.diagnosis.faults import WARNING, faults_of, is_of_values
 from assayline.diagnosis.searching import MOVES
-from assayline.diagnosis.undoing import Undo, undo_of, without
+from assayline.diagnosis.undoing import Undo, is_unworldly, undo_of, without
 from assayline.diagnosis.wording import amount, listed, outcome
 from assayline.errors import AssaylineError
 
@@ -29,6 +29,7 @@ from .moving import moved_by
 
 MOST_SOURCES = 4
 MOST_FAULTS = 3  # of a source
+MOSTLY = 0.8  # of the way back that undoing a fault must go which the world does not make
 HALF = 0.5  # of the way from the figure of before to the symptom that a fault must go in the lot of before
 
 # Faults that change which values a column has, and not only in which rows they stand: put in by rank they do what they did.
@@ -110,7 +111,9 @@ class Tried:
         self.notes.setdefault(key, []).append(sentence)
 
 
-def faults_undone(components: Sequence[Component], symptom: Symptom, replays: Undoing, look: Callable[[Component], Looked]) -> Tried:
+def faults_undone(
+    components: Sequence[Component], symptom: Symptom, replays: Undoing, look: Callable[[Component], Looked], converted: Callable[[Component, str], Finding | None] = lambda *_: None
+) -> Tried:
     """Undoes what can be undone.
 
     Args:
@@ -118,6 +121,7 @@ def faults_undone(components: Sequence[Component], symptom: Symptom, replays: Un
         symptom: what is wrong.
         replays: of the bad state.
         look: asks the detectors once more about the newest lot of a source, for the rows that they accuse.
+        converted: what a column that the gate only calls moved says of its unit; None for nothing.
     """
     tried = Tried()
     for component in _sources(components):
@@ -126,13 +130,15 @@ def faults_undone(components: Sequence[Component], symptom: Symptom, replays: Un
             assert ticking is not None
             reading = replays.undone(component.key, f"{ticking.column} {hours:+d} h", _earlier(ticking.column, hours))
             tried._note(component.key, f"with `{ticking.column}` moved by {-hours:+d} h: {outcome(symptom, reading)}")
-            if reading.gone:
+            if reading.gone or _back(symptom, reading) >= MOSTLY:
                 sentence = f"The times of {ticking.column} stand {abs(hours)} h {'later' if hours > 0 else 'earlier'} than the last {ticking.lots} lots let expect"
                 found = {"code": "local_time", "columns": [ticking.column], "severity": 0.5, "sentence": f"{sentence}.", "lot": ticking.lot}
                 tried.proof = Proof(component.key, found, f"with them moved back it would be {outcome(symptom, reading)}")
                 return tried
     for component in _sources(components):
-        for finding in faults_of(component.findings)[:MOST_FAULTS]:
+        moved = [name for one in component.findings if one.get("code") == "global_shift" and one.get("severity", 0.0) >= WARNING for name in one["columns"][:1]]
+        guessed = [one for name in moved[:MOST_FAULTS] if (one := converted(component, name)) is not None]
+        for finding in [*faults_of(component.findings)[:MOST_FAULTS], *guessed]:
             _undone(tried, component, finding, symptom, replays, look)
             if tried.proof is not None:
                 return tried
@@ -165,9 +171,10 @@ def _undone(tried: Tried, component: Component, finding: Finding, symptom: Sympt
         return
     said = "undone" if not worldly else f"put right by leaving out its {len(rows):,} rows"
     tried._note(component.key, f"with {finding['code']} of {listed([f'`{name}`' for name in finding['columns']])} {said}: {outcome(symptom, reading)}")
-    if not reading.gone:
+    way, sure = _back(symptom, reading), is_unworldly(finding)  # a day may be a bad one by itself: then what is left is a little beyond its bounds
+    if not reading.gone and not (sure and way >= HALF):
         tried._refute(component.key, finding)
-    elif not worldly:
+    elif not worldly and (reading.gone or way >= MOSTLY):
         tried.proof = Proof(component.key, finding, f"with this undone it would be {outcome(symptom, reading)}")
 
 
@@ -205,6 +212,12 @@ def faults_put_in(
                 found.append((min(way, 1.0) + float(finding.get("severity", 0.0)), Proof(component.key, finding, sentence)))
     if found:
         tried.proof = max(found, key=lambda one: one[0])[1]
+
+
+def _back(symptom: Symptom, reading: Reading) -> float:
+    """How much of the way from the symptom to the figure of before a reading of the bad state goes; 0 where that cannot be said."""
+    way = _way(symptom, reading)
+    return 0.0 if way is None else 1 - way
 
 
 def _way(symptom: Symptom, reading: Reading) -> float | None:
