@@ -84,6 +84,40 @@ def test_a_fault_that_is_undone_while_the_symptom_stays_was_not_it_whatever_the_
     assert inside["steps"] == ["first", "with unit_change of `x` undone: 8"]
 
 
+@pytest.mark.parametrize(
+    ("sentence", "value", "proved", "kept"),
+    [("x looks converted (times 1000)", 3.0, True, True), ("x looks converted (times 1000)", 5.0, False, True), ("x looks converted (times 1000)", 9.0, False, False),
+     ("x looks converted (kg to pounds)", 3.0, True, True), ("x looks converted (kg to pounds)", 4.5, False, False)],
+)  # fmt: skip
+def test_on_a_bad_day_most_of_the_way_back_is_enough_for_what_the_world_does_not_do(sentence: str, value: float, proved: bool, kept: bool) -> None:
+    component = source("rides", fault("unit_change", "x", sentence=sentence))
+    narrow = Symptom("metric", "judged", "mae(a, b)", "…", before=2.0, now=10.0, low=1.0, high=2.5 if "1000" in sentence else 4.0)
+
+    class Day(Lots):
+        def undone(self, component_key: str, name: str, undo: Any) -> Reading:
+            return Reading(value, narrow.gone(value))
+
+    tried = faults_undone([component], narrow, Day({}), look())
+
+    assert (tried.proof is not None) == proved
+    assert bool(tried.left(component).findings) == kept
+
+
+def test_a_column_that_only_moved_is_asked_for_its_unit() -> None:
+    component, asked = source("rides", fault("global_shift", "x")), []
+
+    def converted(one: Component, column: str) -> dict[str, Any]:
+        asked.append((one.key, column))
+        return fault("unit_change", column, sentence="x looks converted (°C to °F)")
+
+    tried = faults_undone([component], SYMPTOM, Lots({"unit_change x": 2.2}), look(), converted)
+
+    assert asked == [("source rides", "x")]
+    assert tried.proof is not None
+    assert tried.proof.finding["code"] == "unit_change"
+    assert faults_undone([component], SYMPTOM, Lots({"unit_change x": 2.2}), look()).proof is None
+
+
 def test_a_fault_of_some_rows_or_of_one_lot_of_several_is_not_undone_in_all_of_them() -> None:
     some = source("rides", fault("unit_change", "x", rows=40))
     several = Component("source", "rides", "lot 6", "lots 7 and 8", findings=(fault("unit_change", "x"),), detail={"lots": [7, 8], "before_lots": [6]})
