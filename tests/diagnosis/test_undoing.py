@@ -44,6 +44,14 @@ def test_swapped_columns_are_swapped_back_in_the_accused_rows() -> None:
     assert undo(pl.DataFrame({"a": [1, 2], "b": [3, 4]})).rows() == [(3, 1), (2, 4)]
 
 
+def test_a_column_that_was_added_is_left_out() -> None:
+    undo = undo_of(finding("added_column", "loaded_by"), ALL)
+    assert undo is not None
+
+    assert undo(pl.DataFrame({"x": [1], "loaded_by": ["2.4"]})).columns == ["x"]
+    assert undo(pl.DataFrame({"x": [1]})).columns == ["x"]
+
+
 def test_numbers_written_as_text_are_read() -> None:
     undo = undo_of(finding("sign_flip", "x"), ALL)
     assert undo is not None

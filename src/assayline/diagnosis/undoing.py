@@ -41,6 +41,8 @@ def undo_of(finding: Mapping[str, Any], rows: Rows) -> Undo | None:
         return None if known is None else _on_numbers(columns[0], rows, lambda column: (column - known[1]) / known[0])
     if code == "sign_flip" and len(columns) == 1:
         return _on_numbers(columns[0], rows, lambda column: column.abs())
+    if code == "added_column" and columns:
+        return lambda frame: frame.drop(one for one in columns if one in frame.columns)
     if code == "column_swap" and len(columns) == 2:
         return _swapped(columns[0], columns[1], rows)
     return None

@@ -169,7 +169,7 @@ def _undone(tried: Tried, component: Component, finding: Finding, symptom: Sympt
     reading = replays.undone(component.key, f"{finding['code']} {listed(list(finding['columns']))}", undo)
     if reading.value is None:
         return
-    said = "undone" if not worldly else f"put right by leaving out its {len(rows):,} rows"
+    said = "undone" if not len(rows) or not worldly else f"put right by leaving out its {len(rows):,} rows"
     tried._note(component.key, f"with {finding['code']} of {listed([f'`{name}`' for name in finding['columns']])} {said}: {outcome(symptom, reading)}")
     way, sure = _back(symptom, reading), is_unworldly(finding)  # a day may be a bad one by itself: then what is left is a little beyond its bounds
     if not reading.gone and not (sure and way >= HALF):
