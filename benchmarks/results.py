@@ -70,7 +70,7 @@ def _line(part: str, result: Result) -> dict[str, Any]:
 ROWS = {
     "lots": "M1, M6, M27", "cost": "M2", "split": "M2, M3", "answers": "M28, M30", "verdicts": "M2, M6", "runs": "M16", "streams_killed": "M27", "schedule": "M17",
     "models": "M5, M7", "encoder": "M5", "trials": "M9, M10", "judge": "M12", "batch": "M11", "online": "M13", "swaps": "M14",
-    "why": "M18", "why_fresh": "M18",
+    "why": "M18", "fresh": "M18",
 }  # fmt: skip
 
 

@@ -30,7 +30,6 @@ from laboratory_happening import happened
 from laboratory_scoring import TARGETS, Scored, as_json, rates, scored, table
 
 COMMAND = "make bench ONLY=why"
-FRESH = "python benchmarks/why.py"
 SAID = {"top1": "the guilty one is accused first, and nobody innocent with it", "top3": "the guilty one is among the first three", "silence": "nobody is accused where nobody is guilty"}
 
 
@@ -38,6 +37,11 @@ def run() -> list[Result]:
     """The whole table."""
     found = asked(chosen("", "", int(os.environ.get("ASSAY_WHY_EVERY", "1"))))
     print(table(found))
+    return figures(found)
+
+
+def figures(found: Sequence[Scored]) -> list[Result]:
+    """The claims, and what was right of each kind."""
     return [*_claims(found), *_kinds(found)]
 
 
@@ -47,7 +51,7 @@ def chosen(line: str, kind: str, every: int) -> list[Case]:
 
 
 def fresh(several: Sequence[Case], by: int, folder: Path) -> list[Case]:
-    """The same cases on other histories, as far as they move the figure there: nobody looked at these when thresholds were chosen."""
+    """The same cases on other histories, as far as they move the figure there."""
     found = []
     for case in several:
         other = replace(case, seed=case.seed + by)
@@ -103,7 +107,7 @@ def main() -> int:
     parser.add_argument("--line", default="", help="only this line")
     parser.add_argument("--kind", default="", help=f"only this kind: {', '.join(KINDS)}")
     parser.add_argument("--every", type=int, default=1, help="every Nth case")
-    parser.add_argument("--fresh", type=int, default=0, metavar="N", help="on histories with seeds higher by N, which nobody looked at")
+    parser.add_argument("--fresh", type=int, default=0, metavar="N", help="on histories with seeds higher by N")
     parser.add_argument("--read", nargs="+", default=[], metavar="FILE", help="take these tables instead of asking")
     parser.add_argument("--write", action="store_true", help="keep the figures in benchmarks/results")
     parser.add_argument("--json", default="", help="write the table to this file, or - for stdout")
@@ -115,9 +119,7 @@ def main() -> int:
         found = asked(fresh(several, options.fresh, cache()) if options.fresh else several)
     print(table(found))
     if options.write:
-        seen = f"{FRESH} --fresh {options.fresh} --write" if options.fresh else COMMAND
-        before = "fresh histories, " if options.fresh else ""
-        write("why", "why_fresh" if options.fresh else "why", [replace(one, row=before + one.row, command=seen) for one in [*_claims(found), *_kinds(found)]])
+        write("why", "fresh" if options.fresh else "why", [replace(one, command="make bench ONLY=why_fresh") if options.fresh else one for one in figures(found)])
     if options.json:
         text = json.dumps(as_json(found), indent=1)
         if options.json == "-":
