@@ -66,11 +66,13 @@ def derivation_of(connection: Connection, lot: int) -> Derivation:
     if run is None:
         return Derivation(first.flow, lot, None, {lot: first}, {})
     period = _period(connection, run, lot)
-    for made in reversed(period[1:]):
-        found = _derived(connection, first, made, _newest_until(made.run))
-        if all(one.at <= period[0].at for number, one in found.lots.items() if number not in found.runs):
-            return found
-    return _derived(connection, first, period[0], _newest_until(period[0].run))
+    told = _derived(connection, first, period[0], _newest_until(period[0].run))
+    for made in period[1:]:  # what comes later only adds to what is behind it, so that the first one with something newer is the end
+        later = _derived(connection, first, made, _newest_until(made.run))
+        if any(one.at > period[0].at for number, one in later.lots.items() if number not in later.runs):
+            break
+        told = later
+    return told
 
 
 def derivation_before(connection: Connection, lot: int, bad: Derivation) -> Derivation:
