@@ -11,6 +11,7 @@ from .visible import width
 
 BROAD, NARROW = 980.0, 360.0
 """Widths of charts that are drawn twice: for a desk and for a phone."""
+KEY_HIGH = 24.0  # pixels from one line of keys to the next
 
 
 def svg(wide: float, high: float, label: str, said: str, *children: Child, class_: str = "al-picture al-chart-small") -> Markup:
@@ -70,3 +71,16 @@ def below(names: Iterable[tuple[float, str]], y: float, wide: float, *, first: I
         taken.append((left, right))
         drawn.append(label(middle, y, said, anchor="middle", strong=middle in chosen))
     return drawn
+
+
+def key_lines(keys: Iterable[tuple[Child, str]], top: float, room: float) -> tuple[list[Child], float]:
+    """What signs and colours mean, in as many lines of `room` pixels as it takes, and how high they are."""
+    drawn: list[Child] = []
+    x, y = 0.0, top + 12
+    for mark, said in keys:
+        wide = 22 + (width(said) + 2) * LETTER
+        if x and x + wide > room:
+            x, y = 0.0, y + KEY_HIGH
+        drawn += [element("g", mark, transform=f"translate({x:.1f} {y - 10:.1f})"), element("text", said, x=x + 20, y=y, class_="al-t")]
+        x += wide + 8
+    return drawn, y - top + 12 if drawn else 0.0

@@ -13,14 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import rollout_charts, rollout_words
-from .markup import Child, Markup, element, joined
-from .pictures import LETTER
+from .drawn import key_lines
+from .markup import Markup, element, joined
 from .rollout_charts import BROAD
-from .rollout_facts import Status, status_of
-from .visible import cut, shown, width
+from .rollout_facts import status_of
+from .visible import cut, shown
 
 MARGIN, HEAD = 26.0, 84.0
-KEY_HIGH = 24.0
 
 LIGHT = {
     "ground": "#fbfaf8", "paper": "#ffffff", "ink": "#1c1f26", "soft": "#565c68", "line": "#e1dfd8", "bar-soft": "#d9dce3", "bad": "#d3402f", "fix": "#b42318", "fix-soft": "#fdeeec",
@@ -56,7 +55,7 @@ def rollout_svg(document: Mapping[str, Any]) -> str:
     told = status_of(document)
     drawn, chart_high, said = rollout_charts.panels(told, wide=BROAD)
     wide = BROAD + 2 * MARGIN
-    keys, keys_high = _keys(told, HEAD + chart_high + 12, wide - 2 * MARGIN)
+    keys, keys_high = key_lines(rollout_charts.keys(told), HEAD + chart_high + 12, wide - 2 * MARGIN)
     high = HEAD + chart_high + 12 + keys_high + 10
     heading = f"{shown(told.challenger, 60) or 'A challenger'} against {shown(told.champion, 60) or 'the champion'}: {rollout_words.state(told).word}"
     sentence = rollout_words.headline(told)
@@ -67,18 +66,3 @@ def rollout_svg(document: Mapping[str, Any]) -> str:
         element("text", heading, x=MARGIN, y=36, class_="heading"), element("text", cut(shown(sentence, 300), 140), x=MARGIN, y=60, class_="said"),
         element("g", *drawn, transform=f"translate({MARGIN:g} {HEAD:g})"), element("g", *keys, transform=f"translate({MARGIN:g} 0)"), Markup("</svg>\n"),
     )  # fmt: skip
-
-
-def _keys(told: Status, top: float, room: float) -> tuple[list[Child], float]:
-    """What the colours and signs mean, in as many lines as it takes."""
-    drawn: list[Child] = []
-    x, y = 0.0, top + 12
-    for mark, said in rollout_charts.keys(told):
-        wide = 22 + (width(said) + 2) * LETTER
-        if x and x + wide > room:
-            x, y = 0.0, y + KEY_HIGH
-        drawn += [element("g", mark, transform=f"translate({x:.1f} {y - 10:.1f})"), element("text", said, x=x + 20, y=y, class_="al-t")]
-        x += wide + 8
-    return drawn, y - top + 12 if drawn else 0.0
-
-

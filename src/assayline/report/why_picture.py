@@ -12,14 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import marked_line, why_charts, why_words
-from .drawn import BROAD
-from .markup import Child, Markup, element, joined
-from .pictures import LETTER
-from .visible import cut, shown, width
-from .why_facts import MIX, WORLD, Why, why_of
+from .drawn import BROAD, key_lines
+from .markup import Markup, element, joined
+from .visible import cut, shown
+from .why_facts import MIX, WORLD, why_of
 
 MARGIN, HEAD = 26.0, 88.0
-KEY_HIGH = 24.0
 
 LIGHT = {
     "ground": "#fbfaf8", "paper": "#ffffff", "ink": "#1c1f26", "soft": "#565c68", "line": "#e1dfd8", "rule": "#eceae4", "bar": "#8b93a3", "bar-soft": "#d9dce3", "fix": "#b42318",
@@ -65,7 +63,7 @@ def why_svg(document: Mapping[str, Any]) -> str:
     """The picture of an answer: its document, as `assay why --json` gives it, as text of an SVG file."""
     told = why_of(document)
     flows, flows_wide, flows_high = marked_line.panels(told, wide=BROAD)
-    keys, keys_high = _keys(told, HEAD + flows_high + 14, max(BROAD, flows_wide))
+    keys, keys_high = key_lines(marked_line.line_keys(told), HEAD + flows_high + 14, max(BROAD, flows_wide))
     top = HEAD + flows_high + keys_high + 34
     replays, replays_high = why_charts.replay_panel(told, wide=BROAD)
     wide = max(BROAD, flows_wide) + 2 * MARGIN
@@ -83,16 +81,3 @@ def why_svg(document: Mapping[str, Any]) -> str:
         ),
         Markup("</svg>\n"),
     )  # fmt: skip
-
-
-def _keys(told: Why, top: float, room: float) -> tuple[list[Child], float]:
-    """What the signs mean, in as many lines as it takes."""
-    drawn: list[Child] = []
-    x, y = 0.0, top + 12
-    for mark, said in marked_line.line_keys(told):
-        wide = 22 + (width(said) + 2) * LETTER
-        if x and x + wide > room:
-            x, y = 0.0, y + KEY_HIGH
-        drawn += [element("g", mark, transform=f"translate({x:.1f} {y - 10:.1f})"), element("text", said, x=x + 20, y=y, class_="al-t")]
-        x += wide + 8
-    return drawn, y - top + 12 if drawn else 0.0
